@@ -20,16 +20,15 @@ fail() {
 # step NAME COMMAND...: runs it, tells its name and seconds, says every 30 s that it goes on, and
 # ends the script with the step's name when it fails.
 step() {
-    local name=$1 began=$SECONDS beat status=0
+    local name=$1 began=$SECONDS job beat status=0
     shift
     say "$name ..."
-    # The child shell is its own: `wait` must not see it as one of the caller's services.
-    ( trap 'exit 0' TERM
-      while sleep 30 & wait $!; do
-          say "$name: still at it, $((SECONDS - began)) s"
-      done ) &
+    # In the background and waited for, so that a signal is acted on now and not after the step.
+    "$@" &
+    job=$!
+    while sleep 30; do say "$name: still at it, $((SECONDS - began)) s"; done &
     beat=$!
-    "$@" || status=$?
+    wait "$job" || status=$?
     end_tree "$beat"
     wait "$beat" 2>/dev/null || true
     if [ "$status" -ne 0 ]; then
@@ -50,20 +49,26 @@ tree() {
 # end_tree PID...: SIGTERM to each and everything below it, SIGKILL to what is left after 10 s.
 # Without a terminal there is no foreground group that Ctrl-C would end for us.
 end_tree() {
-    local pids='' pid tries
+    local pid
+    local -a pids=()
     for pid in "$@"; do
-        pids="$pids $(tree "$pid" | tr '\n' ' ')"
+        mapfile -t -O "${#pids[@]}" pids < <(tree "$pid")
     done
-    # shellcheck disable=SC2086 # a list of numbers
-    kill -TERM $pids 2>/dev/null || true
-    for tries in {1..100}; do
-        # shellcheck disable=SC2086
-        alive $pids || return 0
+    kill -TERM "${pids[@]}" 2>/dev/null || true
+    for _ in {1..100}; do
+        alive "${pids[@]}" || return 0
         sleep 0.1
     done
-    say "ending what did not stop after $((tries / 10)) s:$pids"
-    # shellcheck disable=SC2086
-    kill -KILL $pids 2>/dev/null || true
+    say "ending what did not stop in 10 s: ${pids[*]}"
+    kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+
+# stop_all: for `trap stop_all EXIT`: ends everything below this script.
+stop_all() {
+    local -a children
+    trap '' INT TERM
+    mapfile -t children < <(ps -o pid= --ppid $$ | tr -d ' ')
+    end_tree "${children[@]}"
 }
 
 # alive PID...: whether one of them still runs; a zombie that waits for its parent does not.
@@ -164,4 +169,26 @@ wait_for() {
         [ "$SECONDS" -lt "$until" ] || { tail -n 20 "$log" >&2; fail "$name was not ready after $seconds s; its log is $log"; }
         sleep 0.2
     done
+}
+
+# build_web: `npm run build` in web/ when its sources have changed since the last build.
+build_web() {
+    local state
+    npm_ci "$ROOT/web" || return 1
+    state=$(cd "$ROOT/web" && find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 \
+        | sort -z | xargs -0 sha256sum | sha256sum)
+    [ -d "$ROOT/web/dist" ] && [ "$(cat "$HOME_DIR/web.built" 2>/dev/null)" = "$state" ] && return 0
+    (cd "$ROOT/web" && npm run build) || return 1
+    echo "$state" >"$HOME_DIR/web.built"
+}
+
+# binary PROFILE: where cargo puts `portolan` for `debug` or `release`.
+binary() {
+    echo "${CARGO_TARGET_DIR:-$ROOT/target}/$1/portolan"
+}
+
+# use_models: the environment in which `portolan` finds the fetched weights and ONNX Runtime.
+use_models() {
+    export PORTOLAN_MODELS=${PORTOLAN_MODELS:-$HOME_DIR/models}
+    export ORT_DYLIB_PATH=${ORT_DYLIB_PATH:-$HOME_DIR/lib/libonnxruntime.so}
 }

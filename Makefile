@@ -1,0 +1,7 @@
+.PHONY: run test check bench screenshots
+
+run: ; @scripts/run
+test: ; @scripts/test
+check: ; @scripts/check
+bench: ; @scripts/bench
+screenshots: ; @scripts/screenshots
