@@ -1,0 +1,142 @@
+//! The one error of the crate. It says what is wrong and what mends it; it knows nothing of HTTP.
+
+use std::time::Duration;
+
+/// Shorthand for results of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input is wrong; each fault points at its place.
+    #[error("{detail}")]
+    BadInput {
+        /// What is wrong, and the mend.
+        detail: String,
+        /// Single faults, with JSON pointers.
+        faults: Vec<Fault>,
+    },
+    /// The named thing does not exist, or the caller may not see it.
+    #[error("{0}")]
+    NotFound(String),
+    /// The state does not allow it: a lock is held, a version differs, data was made by other settings.
+    #[error("{0}")]
+    Conflict(String),
+    /// No key, or a key without the right.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Too much at once; try again later.
+    #[error("{detail}")]
+    Overloaded {
+        /// What is full.
+        detail: String,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// A model, the gateway or another service failed.
+    #[error("{0}")]
+    Upstream(#[from] Box<UpstreamFailure>),
+    /// Reading or writing our own data failed.
+    #[error("{0}")]
+    Storage(String),
+    /// A mistake of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// One fault of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// JSON pointer to the place, such as `/limit`.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// How a call to a model ended badly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamFailure {
+    /// What happened, by kind.
+    pub kind: UpstreamKind,
+    /// HTTP status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// The upstream's own words, without secrets, at most 500 bytes.
+    pub detail: String,
+    /// What the upstream asked us to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// The ways in which an upstream fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamKind {
+    /// Could not connect.
+    Unreachable,
+    /// No first token, no progress or no end in time.
+    TimedOut,
+    /// 429.
+    RateLimited,
+    /// The key is missing, wrong or has no right.
+    Refused,
+    /// The request was not accepted.
+    Rejected,
+    /// It answered with an error of its own.
+    Failed,
+    /// The stream ended without a finish reason.
+    Cut,
+}
+
+impl UpstreamKind {
+    /// Whether asking again may help.
+    pub fn is_transient(self) -> bool {
+        !matches!(self, Self::Refused | Self::Rejected)
+    }
+}
+
+impl std::fmt::Display for UpstreamFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self.kind {
+            UpstreamKind::Unreachable => "the model gateway cannot be reached",
+            UpstreamKind::TimedOut => "the model did not answer in time",
+            UpstreamKind::RateLimited => "the model's provider limits requests",
+            UpstreamKind::Refused => "the model's provider refused the key",
+            UpstreamKind::Rejected => "the model's provider rejected the request",
+            UpstreamKind::Failed => "the model's provider failed",
+            UpstreamKind::Cut => "the answer was cut off before its end",
+        };
+        match self.status {
+            Some(status) => write!(formatter, "{what} (status {status}): {}", self.detail),
+            None => write!(formatter, "{what}: {}", self.detail),
+        }
+    }
+}
+
+impl std::error::Error for UpstreamFailure {}
+
+impl Error {
+    /// Bad input with one fault at `pointer`.
+    pub fn bad_input(pointer: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::BadInput {
+            faults: vec![Fault {
+                pointer: pointer.into(),
+                detail: detail.clone(),
+            }],
+            detail,
+        }
+    }
+
+    /// A failure of our own storage, with its cause.
+    pub fn storage(what: &str, cause: impl std::fmt::Display) -> Self {
+        Self::Storage(format!("{what}: {cause}"))
+    }
+
+    /// A failed call to a model.
+    pub fn upstream(kind: UpstreamKind, status: Option<u16>, detail: impl Into<String>) -> Self {
+        Self::Upstream(Box::new(UpstreamFailure {
+            kind,
+            status,
+            detail: detail.into(),
+            retry_after: None,
+        }))
+    }
+}

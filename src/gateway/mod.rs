@@ -1,0 +1,37 @@
+//! The seams to the models: `Embedder` and `ChatModel`, and what stands behind them.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+use crate::error::Result;
+use crate::types::{Delta, Prompt};
+
+/// What the texts are for; some models want them marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextKind {
+    /// A question.
+    Query,
+    /// A chunk.
+    Passage,
+}
+
+/// Texts to vectors of length 1.
+pub trait Embedder: Send + Sync {
+    /// Name of the model with its precision; the index stores it and refuses another.
+    fn name(&self) -> &str;
+    /// Length of its vectors.
+    fn dimension(&self) -> usize;
+    /// One vector a text, in order; texts longer than the model's window are cut.
+    fn embed(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Vec<f32>>>>;
+}
+
+/// A stream of an answer. Ends after `Delta::Finish` or with an error, never silently.
+pub type DeltaStream = BoxStream<'static, Result<Delta>>;
+
+/// A prompt to a streamed answer. Dropping the stream cancels the call.
+pub trait ChatModel: Send + Sync {
+    /// Resolves when the first delta is there, or fails; so a caller can still choose another route.
+    fn stream(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Result<DeltaStream>>;
+}

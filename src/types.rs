@@ -1,0 +1,491 @@
+//! The values that flow from a question to an answer. No I/O, no async.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata};
+
+use crate::error::{Error, Result};
+
+/// The longest question, in bytes.
+pub const MAX_QUERY_BYTES: usize = 32 * 1024;
+/// The most results of one search.
+pub const MAX_LIMIT: usize = 100;
+/// The deepest page of a search.
+pub const MAX_OFFSET: usize = 1_000;
+
+/// Which legs a search uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// BM25 and vectors, fused.
+    #[default]
+    Hybrid,
+    /// BM25 alone.
+    Lexical,
+    /// Vectors alone.
+    Vector,
+}
+
+impl std::str::FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "hybrid" => Ok(Self::Hybrid),
+            "lexical" => Ok(Self::Lexical),
+            "vector" => Ok(Self::Vector),
+            other => Err(Error::bad_input(
+                "/mode",
+                format!("no mode named `{other}`; use `hybrid`, `lexical` or `vector`"),
+            )),
+        }
+    }
+}
+
+/// A condition on a document's metadata.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// All of them hold; an empty list always holds.
+    All(Vec<Filter>),
+    /// At least one holds.
+    Any(Vec<Filter>),
+    /// It does not hold.
+    Not(Box<Filter>),
+    /// The field has one of these values (strings, numbers or booleans); a list field has it among its items.
+    In(String, Vec<serde_json::Value>),
+    /// The field lies in the range; numbers by value, strings (ISO dates) by their bytes.
+    Range(String, Bounds),
+    /// The field is there.
+    Exists(String),
+}
+
+/// Ends of a range; both may be open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bounds {
+    /// At least.
+    pub gte: Option<serde_json::Value>,
+    /// More than.
+    pub gt: Option<serde_json::Value>,
+    /// At most.
+    pub lte: Option<serde_json::Value>,
+    /// Less than.
+    pub lt: Option<serde_json::Value>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl Filter {
+    /// Whether it holds for every document.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::All(parts) if parts.is_empty())
+    }
+}
+
+/// Who asks. Documents without principals are for everyone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reader {
+    /// May read everything: the operator.
+    Everything,
+    /// May read public documents and those of these principals.
+    Principals(Vec<String>),
+}
+
+impl Reader {
+    /// Whether a document with `principals` may be read.
+    pub fn may_read(&self, principals: &[String]) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Principals(mine) => principals.is_empty() || principals.iter().any(|theirs| mine.contains(theirs)),
+        }
+    }
+}
+
+/// What the caller typed, before it is checked.
+#[derive(Clone, Debug, Default)]
+pub struct QueryInput {
+    /// The question or key words.
+    pub text: String,
+    /// Collections to search; empty means `default`.
+    pub collections: Vec<String>,
+    /// Condition on metadata.
+    pub filter: Filter,
+    /// Legs.
+    pub mode: Mode,
+    /// How many results; 10 when none is given.
+    pub limit: Option<usize>,
+    /// How many to skip.
+    pub offset: usize,
+}
+
+/// A checked search request; `Query::parse` is the only way in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    text: String,
+    collections: Vec<String>,
+    filter: Filter,
+    mode: Mode,
+    limit: usize,
+    offset: usize,
+    reader: Reader,
+}
+
+impl Query {
+    /// Checks `input` on behalf of `reader`.
+    pub fn parse(input: QueryInput, reader: Reader) -> Result<Self> {
+        let text: String = input
+            .text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let text = text.trim().to_owned();
+        if text.is_empty() {
+            return Err(Error::bad_input("/query", "the query is empty; send at least one word"));
+        }
+        if text.len() > MAX_QUERY_BYTES {
+            let detail = format!(
+                "the query has {} bytes; at most {MAX_QUERY_BYTES} are accepted",
+                text.len()
+            );
+            return Err(Error::bad_input("/query", detail));
+        }
+        let limit = input.limit.unwrap_or(10);
+        if limit == 0 || limit > MAX_LIMIT {
+            return Err(Error::bad_input(
+                "/limit",
+                format!("`limit` is {limit}; it goes from 1 to {MAX_LIMIT}"),
+            ));
+        }
+        if input.offset > MAX_OFFSET {
+            return Err(Error::bad_input(
+                "/offset",
+                format!("`offset` is {}; it goes to {MAX_OFFSET}", input.offset),
+            ));
+        }
+        let mut collections = input.collections;
+        if collections.is_empty() {
+            collections.push("default".to_owned());
+        }
+        for name in &collections {
+            collection_name(name)?;
+        }
+        collections.dedup();
+        Ok(Self {
+            text,
+            collections,
+            filter: input.filter,
+            mode: input.mode,
+            limit,
+            offset: input.offset,
+            reader,
+        })
+    }
+
+    /// The question, trimmed, without control characters, never empty.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// At least one name.
+    pub fn collections(&self) -> &[String] {
+        &self.collections
+    }
+
+    /// The condition on metadata.
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// The legs to use.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// 1 to `MAX_LIMIT`.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// 0 to `MAX_OFFSET`.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// On whose behalf.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+/// Checks a collection's name, which is also the name of its folder.
+pub fn collection_name(name: &str) -> Result<&str> {
+    let good = !name.is_empty()
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+        && name.as_bytes()[0].is_ascii_alphanumeric();
+    if good {
+        return Ok(name);
+    }
+    let shown: String = name.chars().take(64).collect();
+    let detail = format!(
+        "`{shown}` is no collection name; use 1 to 64 of a-z, 0-9, `-` and `_`, beginning with a letter or digit"
+    );
+    Err(Error::bad_input("/collection", detail))
+}
+
+/// A chunk that a leg found, with that leg's score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hit {
+    /// What was found.
+    pub chunk: ChunkId,
+    /// Higher is better; comparable within one leg and query only.
+    pub score: f32,
+}
+
+/// Scores and ranks of one passage, by step; ranks count from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Scores {
+    /// BM25.
+    pub lexical: Option<f32>,
+    /// Cosine.
+    pub vector: Option<f32>,
+    /// Rank in the lexical leg.
+    pub lexical_rank: Option<usize>,
+    /// Rank in the vector leg.
+    pub vector_rank: Option<usize>,
+    /// After fusion; the order of the results.
+    pub fused: f32,
+}
+
+/// What is known of a document without its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DocumentCard {
+    /// Identity.
+    pub id: DocumentId,
+    /// Name within the collection.
+    pub uri: String,
+    /// Title, never empty.
+    pub title: String,
+    /// Facts.
+    pub metadata: Metadata,
+    /// Who may read it.
+    pub principals: Vec<String>,
+    /// Fingerprint of the version.
+    pub version: String,
+}
+
+/// A chunk with its document, ready to be shown, packed and cited.
+#[derive(Clone, Debug)]
+pub struct Passage {
+    /// The collection it came from.
+    pub collection: String,
+    /// Its document.
+    pub document: Arc<DocumentCard>,
+    /// The text and where it stands.
+    pub chunk: Arc<Chunk>,
+    /// How it was found.
+    pub scores: Scores,
+    /// Byte ranges of `chunk.text` that match the query's words.
+    pub highlights: Vec<Range<usize>>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Best first.
+    pub passages: Vec<Passage>,
+    /// Words for what did not work: `lexical`, `vector`.
+    pub degraded: Vec<String>,
+    /// Time and count of each step.
+    pub trace: Vec<Step>,
+}
+
+/// One step of a trace.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// `embed`, `lexical`, `vector`, `fuse`, `passages`.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+    /// How many it yielded.
+    pub count: usize,
+}
+
+/// The evidence that a model sees; `passages[n - 1]` is cited as `[n]`.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Numbered from 1.
+    pub passages: Vec<Passage>,
+    /// Tokens of the evidence.
+    pub tokens: usize,
+    /// How many passages did not fit.
+    pub dropped: usize,
+}
+
+/// Who says a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Instructions.
+    System,
+    /// The reader.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The word on every wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// One message of a prompt or a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who.
+    pub role: Role,
+    /// What.
+    pub text: String,
+}
+
+/// What a chat model is given.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// System first, the question last.
+    pub messages: Vec<Message>,
+    /// The stand-alone question.
+    pub question: String,
+    /// The evidence, as packed.
+    pub context: Context,
+    /// Room for the answer.
+    pub max_tokens: usize,
+    /// Our id of the run, for the gateway's trace.
+    pub run: String,
+}
+
+/// Tokens and attempts of one model call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Prompt tokens.
+    pub tokens_in: u64,
+    /// Answer tokens.
+    pub tokens_out: u64,
+    /// Prompt tokens that the provider had cached.
+    pub cached: u64,
+    /// Whether the counts are ours, not the provider's.
+    pub estimated: bool,
+    /// Cost in USD as a decimal string, when the provider or the price list tells.
+    pub cost_usd: Option<String>,
+    /// Attempts that the gateway made.
+    pub attempts: u32,
+    /// The model that answered.
+    pub model: Option<String>,
+}
+
+/// What a chat model streams.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delta {
+    /// More of the answer.
+    Text(String),
+    /// Token counts.
+    Usage(Usage),
+    /// The answer is whole; the reason is `stop`, `length` or `content_filter`.
+    Finish(String),
+}
+
+/// A checked link from the answer to a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Citation {
+    /// The passage's number.
+    pub number: usize,
+    /// Byte range of the supported words in the answer's text.
+    pub answer_range: Range<usize>,
+    /// The source.
+    pub document: DocumentId,
+    /// Its version.
+    pub version: String,
+    /// Byte range in the document's text.
+    pub source_range: Range<usize>,
+    /// The words there.
+    pub quote: String,
+    /// Whether the quote was found at its range and supports the words; unchecked quotes are not shown.
+    pub checked: bool,
+}
+
+/// What the evidence allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The documents answer the question.
+    Answered,
+    /// They answer a part of it.
+    Partial,
+    /// They do not say.
+    Declined,
+}
+
+impl Outcome {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Partial => "partial",
+            Self::Declined => "declined",
+        }
+    }
+}
+
+/// The outcome with its reasons.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Words of the question that the evidence lacks.
+    pub missing: Vec<String>,
+    /// The nearest passages, when declined.
+    pub nearest: Vec<Passage>,
+}
+
+/// What a chat sends, in this order: started, sources, (text | citation)*, verdict, usage, then done or failed.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The run exists.
+    Started {
+        /// Id of the run.
+        run: String,
+        /// Id of the conversation.
+        conversation: String,
+        /// Id of the answer's message.
+        message: String,
+        /// The route's name.
+        route: String,
+        /// Why it was chosen.
+        reason: String,
+        /// The question as it was searched for, made self-contained.
+        question: String,
+    },
+    /// The numbered passages.
+    Sources(Vec<Passage>),
+    /// More of the answer.
+    Text(String),
+    /// A link from the answer to a source.
+    Citation(Citation),
+    /// Answered, partial or declined.
+    Verdict(Verdict),
+    /// Tokens, and the time to the first text in milliseconds.
+    Usage(Usage, Option<u64>),
+    /// The whole answer was received.
+    Done(String),
+    /// It was not; what was received stays, marked incomplete.
+    Failed(Arc<Error>),
+}
