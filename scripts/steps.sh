@@ -97,8 +97,12 @@ install_apt() {
         step "apt-get update" apt-get update -qq
         APT_UPDATED=1
     fi
-    step "installing $*" env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "$@" >"$HOME_DIR/apt.log"
+    step "installing $*" apt_install "$@"
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" \
+        >"$HOME_DIR/apt.log" 2>&1 || { tail -n 20 "$HOME_DIR/apt.log" >&2; return 1; }
 }
 
 # need_tools: the compilers and interpreters that everything here is built with.
