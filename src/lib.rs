@@ -4,20 +4,4 @@ pub mod types;
 
 pub mod error;
 
-pub mod config;
-
-pub mod telemetry;
-
 pub mod index;
-
-pub mod gateway;
-
-pub mod store;
-
-pub mod engine;
-
-pub mod http;
-
-pub mod app;
-
-pub mod cli;
