@@ -1,1 +1,106 @@
-//! Being written.
+//! What must outlive a restart besides the index: conversations and jobs, in `SQLite`.
+
+mod conversations;
+mod erase;
+mod jobs;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::SqlitePool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use jobs::{JobError, JobRecord, JobState, MAX_JOB_ERRORS};
+pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
+
+use crate::error::{Error, Result};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
+
+/// How long a writer waits for another.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Writes take turns anyway; a few connections let readers go beside them.
+const CONNECTIONS: u32 = 4;
+
+/// The database of one instance. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database at `file`, makes it when absent and brings its schema up to date.
+    ///
+    /// Jobs still marked as running are marked as failed, so only the process that owns the data folder may open it.
+    /// A database that a newer version wrote is a `Conflict`.
+    pub async fn open(file: &Path) -> Result<Self> {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|cause| Error::storage(&format!("cannot make the folder `{}`", folder.display()), cause))?;
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            // Erased text must not stay behind in free pages.
+            .pragma("secure_delete", "on");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .connect_with(options)
+            .await
+            .map_err(|cause| Error::storage(&format!("cannot open the database `{}`", file.display()), cause))?;
+        MIGRATIONS
+            .run(&pool)
+            .await
+            .map_err(|cause| migration_failure(file, cause))?;
+        let store = Self { pool };
+        store.fail_orphaned_jobs().await?;
+        Ok(store)
+    }
+
+    /// Closes the connections; later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Tells a database of another version from one that cannot be written.
+fn migration_failure(file: &Path, cause: MigrateError) -> Error {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let file = file.display();
+    match cause {
+        MigrateError::VersionMissing(version) => Error::Conflict(format!(
+            "the database `{file}` has schema {version}, this portolan knows schema {known}; \
+             start the newer portolan that wrote it, or restore a backup made before the upgrade"
+        )),
+        MigrateError::VersionMismatch(version) => Error::Conflict(format!(
+            "schema {version} of the database `{file}` differs from the one this portolan knows; \
+             start the portolan that wrote it, or restore a backup"
+        )),
+        other => Error::storage(&format!("cannot bring the database `{file}` up to date"), other),
+    }
+}
+
+/// Milliseconds since 1970 in UTC.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
+}
+
+/// A new id; ids sort by the time they were made.
+fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// For `map_err`: a failed statement, with what it was for.
+fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> Error {
+    move |cause| Error::storage(what, cause)
+}

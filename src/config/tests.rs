@@ -1,0 +1,86 @@
+//! What a wrong setting says, and which of two settings wins.
+
+use super::*;
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(FILE);
+    std::fs::write(&file, text).expect("a file");
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    Config::load(Some(&file), variables.collect())
+}
+
+fn check(text: &str, variables: &[(&str, &str)], expected: &str) {
+    let message = load(text, variables).expect_err("it is wrong").to_string();
+    // The folder's name is random.
+    let shown = message
+        .rsplit_once("/portolan.toml")
+        .map_or_else(|| message.clone(), |(_, rest)| format!("`portolan.toml{rest}"));
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_wrong_file_is_named_with_line_key_and_mend() {
+    check(
+        "data = \"x\"\n[limits]\nstream = 3\n",
+        &[],
+        "`portolan.toml`, line 3, key `stream`: unknown field `stream`, expected one of `body_bytes`, `streams`, \
+         `searches`, `drain_seconds`",
+    );
+    check(
+        "[limits]\n\nstreams = \"many\"\n",
+        &[],
+        "`portolan.toml`, line 3, key `streams`: invalid type: string \"many\", expected a nonzero usize; \
+         use a whole number from 1",
+    );
+    check(
+        "[evidence]\ndecline_below = 2.0",
+        &[],
+        "`portolan.toml`, line 2, key `decline_below`: invalid value: floating point `2.0`, expected a number \
+         from 0.0 to 1.0; use a number from 0.0 to 1.0",
+    );
+    check(
+        "qdrant.url = \"localhost:6334\"",
+        &[],
+        "`portolan.toml`, line 1, key `qdrant.url`: not a URL; use a URL that begins with `http://` or `https://`",
+    );
+    check(
+        "api_key = 12345",
+        &[],
+        "`portolan.toml`, line 1, key `api_key`: wrong value; use the key in quotes",
+    );
+}
+
+#[test]
+fn a_wrong_variable_is_named_without_its_value() {
+    check(
+        "",
+        &[("PORTOLAN_LISTEN", "8080")],
+        "the environment variable `PORTOLAN_LISTEN` is wrong; use an address and port such as `127.0.0.1:8080`",
+    );
+    check(
+        "",
+        &[("QDRANT_URL", "qdrant")],
+        "the environment variable `QDRANT_URL` is wrong; use a URL that begins with `http://` or `https://`",
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let text = "listen = \"0.0.0.0:1\"\ndata = \"here\"\n[gateway]\nurl = \"http://g/v1/\"\n[limits]\nstreams = 7\n";
+    let config = load(text, &[("PORTOLAN_DATA", "there"), ("PORTOLAN_MODELS", "")]).expect("it is right");
+    assert_eq!(config.data, Path::new("there"));
+    assert_eq!(config.listen.to_string(), "0.0.0.0:1");
+    assert_eq!(config.models, Path::new(".portolan/models"));
+    assert_eq!(config.gateway_url, "http://g/v1");
+    assert_eq!((config.limits.streams, config.limits.searches), (7, 256));
+    assert_eq!(config.environment["PORTOLAN_DATA"], "there");
+}
+
+#[test]
+fn keys_do_not_show() {
+    let text = "api_key = \"hush\"\n[qdrant]\napi_key = \"hush\"";
+    let config = load(text, &[("PORTKEY_API_KEY", "hush"), ("OTHER", "hush")]).expect("it is right");
+    assert_eq!(config.portkey_api_key.as_ref().map(Secret::expose), Some("hush"));
+    assert!(!format!("{config:?}").contains("hush"));
+}
