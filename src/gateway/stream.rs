@@ -150,7 +150,12 @@ where
         .map(|event| match event {
             Ok(event) => Ok(event.data),
             Err(EventStreamError::Transport(error)) => Err(error),
-            Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)) => Err(broken("the stream is not UTF-8 text")),
+            // The parser tells of half a letter only when no more bytes come.
+            Err(EventStreamError::Utf8(_)) => {
+                let detail = "the stream ended in the middle of a letter";
+                Err(Error::upstream(UpstreamKind::Cut, None, detail))
+            }
+            Err(EventStreamError::Parser(_)) => Err(broken("the stream is no event stream")),
         })
         .boxed()
 }
