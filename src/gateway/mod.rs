@@ -1,5 +1,15 @@
 //! The seams to the models: `Embedder` and `ChatModel`, and what stands behind them.
 
+pub mod config;
+pub mod failure;
+pub mod local;
+pub mod portkey;
+pub mod routes;
+pub mod secret;
+pub mod selector;
+pub mod stream;
+pub mod tokens;
+
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
