@@ -1,4 +1,6 @@
-//! Cuts a document along its structure: sections, then paragraphs, then sentences. Every span is exact.
+//! The chunker: cuts a document along its structure into pieces that are found and cited as one.
+//!
+//! Chunks never overlap, and every byte that is not white space is in one of them.
 
 use std::ops::Range;
 
@@ -6,231 +8,217 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::types::{Chunk, ChunkContext, ChunkId, Document};
 
-/// Bytes that a chunk aims for.
-pub const TARGET: usize = 1_100;
-/// Bytes that a chunk never exceeds, but for a single word that is longer.
-pub const LARGEST: usize = 1_600;
-/// A section shorter than this joins the next one.
-const TINY: usize = 160;
+/// A chunk grows until the next piece would take it past this.
+pub const TARGET_BYTES: usize = 1_100;
+/// No chunk is longer.
+pub const MAX_BYTES: usize = 1_600;
+/// A section shorter than this goes with the next one.
+pub const TINY_BYTES: usize = 200;
+/// Headings down to this level part chunks; deeper ones only name them.
+const PARTING_LEVEL: u8 = 3;
 
-/// The chunks of a document, in order. They do not overlap and leave out nothing but white space.
+/// A piece of text that stays whole: a heading, a paragraph, or a part of a long paragraph.
+#[derive(Clone, Debug)]
+struct Unit {
+    span: Range<usize>,
+    /// Chunks hold units of one group only.
+    group: usize,
+    /// Titles of the headings above, outermost first.
+    path: Vec<String>,
+    is_heading: bool,
+}
+
+/// Cuts a document into chunks, in the order of its text.
 pub fn split(document: &Document) -> Vec<Chunk> {
-    let mut spans = Vec::new();
-    for section in sections(document) {
-        pack(&document.text, section, &mut spans);
-    }
-    let context = ChunkContext {
-        metadata: &document.metadata,
-        principals: &document.principals,
-    };
-    let mut chunks = Vec::with_capacity(spans.len());
-    for span in spans {
-        let text = document.text[span.clone()].to_owned();
-        let heading_path = heading_path(document, &span);
-        let ordinal = chunks.len() as u32;
-        let embedded = Chunk::embedded_text(&document.title, &heading_path, &text);
-        let id = ChunkId::of(document.id, ordinal, &embedded, &context);
-        chunks.push(Chunk {
-            id,
-            document: document.id,
-            ordinal,
-            heading_path,
-            text,
-            span,
-        });
+    let units = units(document);
+    let mut chunks = Vec::new();
+    for pack in pack(&units) {
+        let units = &units[pack];
+        let (Some(first), Some(last)) = (units.first(), units.last()) else {
+            continue;
+        };
+        chunks.push(chunk(
+            document,
+            chunks.len() as u32,
+            first.span.start..last.span.end,
+            common_path(units),
+        ));
     }
     chunks
 }
 
-/// Ranges between headings of level 1 to 3; tiny ones are joined with what follows.
-fn sections(document: &Document) -> Vec<Range<usize>> {
-    let length = document.text.len();
-    let mut starts: Vec<usize> = document
-        .headings
-        .iter()
-        .filter(|heading| heading.level <= 3)
-        .map(|heading| heading.start)
-        .collect();
-    starts.retain(|start| *start <= length && document.text.is_char_boundary(*start));
-    starts.insert(0, 0);
-    starts.sort_unstable();
-    starts.dedup();
-    let mut sections: Vec<Range<usize>> = Vec::new();
-    let mut begin = 0;
-    for (at, _) in starts.iter().enumerate() {
-        let end = starts.get(at + 1).copied().unwrap_or(length);
-        if end - begin >= TINY || end == length {
-            sections.push(begin..end);
-            begin = end;
-        }
-    }
-    sections
-}
-
-/// Adds the spans of one section: pieces are joined while they stay near the target.
-fn pack(text: &str, section: Range<usize>, spans: &mut Vec<Range<usize>>) {
-    let mut open: Option<Range<usize>> = None;
-    for piece in pieces(text, section) {
-        open = match open {
-            Some(span) if piece.end - span.start <= LARGEST && span.len() < TARGET => Some(span.start..piece.end),
-            Some(span) => {
-                push(text, span, spans);
-                Some(piece)
-            }
-            None => Some(piece),
-        };
-    }
-    if let Some(span) = open {
-        push(text, span, spans);
+fn chunk(document: &Document, ordinal: u32, span: Range<usize>, heading_path: Vec<String>) -> Chunk {
+    let text = document.text[span.clone()].to_owned();
+    let embedded = Chunk::embedded_text(&document.title, &heading_path, &text);
+    let context = ChunkContext {
+        metadata: &document.metadata,
+        principals: &document.principals,
+    };
+    let id = ChunkId::of(document.id, ordinal, &embedded, &context);
+    Chunk {
+        id,
+        document: document.id,
+        ordinal,
+        heading_path,
+        text,
+        span,
     }
 }
 
-fn push(text: &str, span: Range<usize>, spans: &mut Vec<Range<usize>>) {
-    let part = &text[span.clone()];
-    let start = span.start + (part.len() - part.trim_start().len());
-    let trimmed = start..start + part.trim().len();
-    if !trimmed.is_empty() {
-        spans.push(trimmed);
-    }
-}
-
-/// Paragraphs; long ones by line, long lines by sentence, long sentences by words. Together they cover the section.
-fn pieces(text: &str, section: Range<usize>) -> Vec<Range<usize>> {
-    let mut pieces = Vec::new();
-    let mut start = section.start;
-    for paragraph in text[section].split_inclusive("\n\n") {
-        let range = start..start + paragraph.len();
-        start = range.end;
-        if range.len() <= LARGEST {
-            pieces.push(range);
+/// Ranges of units, each of which makes a chunk.
+fn pack(units: &[Unit]) -> Vec<Range<usize>> {
+    let mut packs = Vec::new();
+    let mut start = 0;
+    for next in 1..units.len() {
+        let current = &units[start..next];
+        if fits(current, &units[next]) {
             continue;
         }
-        let mut line_start = range.start;
-        for line in paragraph.split_inclusive('\n') {
-            let line_range = line_start..line_start + line.len();
-            line_start = line_range.end;
-            if line_range.len() <= LARGEST {
-                pieces.push(line_range)
-            } else {
-                long_line(text, line_range, &mut pieces)
+        // A heading goes with what it heads, so it opens the next chunk rather than closing this one.
+        let headings = current.iter().rev().take_while(|unit| unit.is_heading).count();
+        let moves = units[next].group == units[start].group && headings < current.len();
+        let end = if moves { next - headings } else { next };
+        let joined = units[next].span.end - units[end].span.start;
+        let end = if joined > MAX_BYTES { next } else { end };
+        packs.push(start..end);
+        start = end;
+    }
+    if !units.is_empty() {
+        packs.push(start..units.len());
+    }
+    packs
+}
+
+fn fits(current: &[Unit], next: &Unit) -> bool {
+    let (Some(first), Some(last)) = (current.first(), current.last()) else {
+        return true;
+    };
+    let joined = next.span.end - first.span.start;
+    // A scrap alone would be found for the wrong reasons, so it may take the chunk up to the limit.
+    let is_scrap = last.span.end - first.span.start < TINY_BYTES;
+    let room = if is_scrap { MAX_BYTES } else { TARGET_BYTES };
+    first.group == next.group && joined <= room
+}
+
+/// What the units' heading paths have in common; a bare heading above the others takes nothing from theirs.
+fn common_path(units: &[Unit]) -> Vec<String> {
+    let mut deepest: Option<&[String]> = None;
+    for unit in units.iter().filter(|unit| !unit.is_heading) {
+        deepest = Some(deepest.map_or(&unit.path[..], |path| common(path, &unit.path)));
+    }
+    for unit in units.iter().filter(|unit| unit.is_heading) {
+        deepest = match deepest {
+            Some(path) if path.starts_with(&unit.path) => Some(path),
+            Some(path) => Some(common(path, &unit.path)),
+            None => Some(&unit.path),
+        };
+    }
+    deepest.unwrap_or_default().to_vec()
+}
+
+fn common<'a>(left: &'a [String], right: &[String]) -> &'a [String] {
+    let shared = left.iter().zip(right).take_while(|(left, right)| left == right).count();
+    &left[..shared]
+}
+
+fn units(document: &Document) -> Vec<Unit> {
+    let text = &document.text;
+    let mut units = Vec::new();
+    let mut open: Vec<(u8, &str)> = Vec::new();
+    let (mut group, mut group_start) = (0, 0);
+    let mut from = 0;
+    let mut level = None;
+    for heading in document.headings.iter().map(Some).chain([None]) {
+        let to = heading.map_or(text.len(), |heading| text.floor_char_boundary(heading.start).max(from));
+        let mut path: Vec<String> = open.iter().map(|(_, title)| (*title).to_owned()).collect();
+        // The title is before every path already.
+        if path.first() == Some(&document.title) {
+            path.remove(0);
+        }
+        for (index, span) in paragraphs(text, from..to).into_iter().enumerate() {
+            let is_heading = level.is_some() && index == 0;
+            for span in pieces(text, span) {
+                units.push(Unit {
+                    span,
+                    group,
+                    path: path.clone(),
+                    is_heading,
+                });
             }
         }
+        let Some(heading) = heading else { break };
+        if heading.level <= PARTING_LEVEL && text[group_start..to].trim().len() >= TINY_BYTES {
+            group += 1;
+            group_start = to;
+        }
+        open.retain(|(level, _)| *level < heading.level);
+        open.push((heading.level, &heading.title));
+        level = Some(heading.level);
+        from = to;
     }
-    pieces
+    units
 }
 
-fn long_line(text: &str, line: Range<usize>, pieces: &mut Vec<Range<usize>>) {
-    let mut open = line.start;
-    for (at, sentence) in text[line.clone()].split_sentence_bound_indices() {
-        let start = line.start + at;
-        let end = start + sentence.len();
-        if sentence.len() > LARGEST {
-            if start > open {
-                pieces.push(open..start);
-            }
-            by_words(text, start..end, pieces);
-            open = end;
-        } else if end - open > TARGET {
-            pieces.push(open..end);
-            open = end;
+/// The paragraphs in a range, without the white space around them.
+fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
+    let mut start = range.start;
+    let mut spans = Vec::new();
+    for part in text[range].split_inclusive("\n\n") {
+        spans.extend(trim(text, start..start + part.len()));
+        start += part.len();
+    }
+    spans
+}
+
+/// A paragraph that fits stays whole; a longer one is cut at lines, then sentences, then words.
+fn pieces(text: &str, span: Range<usize>) -> Vec<Range<usize>> {
+    if span.len() <= MAX_BYTES {
+        return vec![span];
+    }
+    let mut spans = Vec::new();
+    let mut start = span.start;
+    for line in text[span].split_inclusive('\n') {
+        let line_span = start..start + line.len();
+        start = line_span.end;
+        if line.trim().len() <= MAX_BYTES {
+            spans.extend(trim(text, line_span));
+            continue;
+        }
+        for (offset, sentence) in line.split_sentence_bound_indices() {
+            let begin = line_span.start + offset;
+            cut(text, begin..begin + sentence.len(), &mut spans);
         }
     }
-    if open < line.end {
-        pieces.push(open..line.end);
-    }
+    spans
 }
 
-fn by_words(text: &str, sentence: Range<usize>, pieces: &mut Vec<Range<usize>>) {
-    let mut open = sentence.start;
-    while sentence.end - open > LARGEST {
-        let mut end = open + TARGET;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let cut = text[open..end]
-            .rfind(char::is_whitespace)
-            .filter(|at| *at > 0)
-            .map_or(end, |at| open + at);
-        pieces.push(open..cut);
-        open = cut;
+/// Cuts a sentence that is too long: at white space, or between characters as a reader sees them.
+fn cut(text: &str, span: Range<usize>, spans: &mut Vec<Range<usize>>) {
+    let mut start = span.start;
+    while span.end - start > MAX_BYTES {
+        let window = &text[start..text.floor_char_boundary(start + TARGET_BYTES)];
+        let space = window.rfind(char::is_whitespace).filter(|at| *at > TARGET_BYTES / 2);
+        let character = || {
+            window
+                .grapheme_indices(true)
+                .map(|(at, _)| at)
+                .next_back()
+                .filter(|at| *at > 0)
+        };
+        let length = space.or_else(character).unwrap_or(window.len());
+        spans.extend(trim(text, start..start + length));
+        start += length;
     }
-    pieces.push(open..sentence.end);
+    spans.extend(trim(text, start..span.end));
 }
 
-/// The headings that stand above the span's start, outermost first, without the document's title.
-fn heading_path(document: &Document, span: &Range<usize>) -> Vec<String> {
-    let mut path: Vec<(u8, &str)> = Vec::new();
-    for heading in document
-        .headings
-        .iter()
-        .take_while(|heading| heading.start <= span.start)
-    {
-        path.retain(|(level, _)| *level < heading.level);
-        path.push((heading.level, &heading.title));
-    }
-    path.into_iter()
-        .map(|(_, title)| title.to_owned())
-        .filter(|title| *title != document.title)
-        .collect()
+fn trim(text: &str, span: Range<usize>) -> Option<Range<usize>> {
+    let part = &text[span.clone()];
+    let kept = part.trim();
+    let start = span.start + (part.len() - part.trim_start().len());
+    (!kept.is_empty()).then(|| start..start + kept.len())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{DocumentId, Heading, Metadata};
-
-    fn document(text: &str, headings: &[(u8, &str)]) -> Document {
-        let headings = headings
-            .iter()
-            .map(|(level, title)| Heading {
-                level: *level,
-                title: (*title).into(),
-                start: text.find(title).unwrap(),
-            })
-            .collect();
-        Document {
-            id: DocumentId::of("a"),
-            uri: "a".into(),
-            title: "Title".into(),
-            text: text.into(),
-            headings,
-            metadata: Metadata::new(),
-            principals: vec![],
-            fingerprint: "f".into(),
-        }
-    }
-
-    fn check_cover(text: &str) {
-        let document = document(text, &[]);
-        let chunks = split(&document);
-        let mut end = 0;
-        for chunk in &chunks {
-            assert_eq!(chunk.text, text[chunk.span.clone()]);
-            assert!(chunk.span.start >= end, "chunks overlap");
-            assert!(text[end..chunk.span.start].trim().is_empty(), "words were left out");
-            assert!(chunk.text.len() <= LARGEST, "{} bytes", chunk.text.len());
-            end = chunk.span.end;
-        }
-        assert!(text[end..].trim().is_empty(), "the end was left out");
-    }
-
-    #[test]
-    fn chunks_cover_the_text_without_overlap() {
-        check_cover("");
-        check_cover("  \n\n ");
-        check_cover("One short line.");
-        check_cover(&"A sentence of some words. ".repeat(400));
-        check_cover(&"wörter ohne ende 🧭 ".repeat(900));
-        check_cover(&"x".repeat(50_000).replace("xxxxxxxxxx", "xxxxxxxx🧭"));
-        check_cover(&"Para one.\n\nPara two is longer than one.\n".repeat(200));
-    }
-
-    #[test]
-    fn a_chunk_knows_its_headings_and_stays_in_its_section() {
-        let body = "words and more words ".repeat(20);
-        let text = format!("First\n\n{body}\n\nSecond\n\n{body}\n\nInner\n\n{body}");
-        let chunks = split(&document(&text, &[(1, "First"), (1, "Second"), (2, "Inner")]));
-        let paths: Vec<String> = chunks.iter().map(|chunk| chunk.heading_path.join("/")).collect();
-        assert_eq!(paths, ["First", "Second", "Second/Inner"]);
-    }
-}
+#[path = "chunk_tests.rs"]
+mod tests;

@@ -1,29 +1,37 @@
-//! Tells whether an item needs work: equal fingerprints mean equal documents and chunks.
+//! The fingerprint of an item: equal fingerprints mean that parsing and chunking again would change nothing.
 
 use crate::chunk;
-use crate::parse;
 use crate::types::Item;
 
-/// Hash of what the item becomes: content, metadata, principals, parser version and chunk settings.
-/// 32 hexadecimal digits of BLAKE3; also the document's version.
+/// Raised whenever a parser or the chunker would make something else of the same bytes.
+pub const PARSER_VERSION: u32 = 1;
+
+/// Hexadecimal digits kept: 128 bits, far more than any collection needs.
+const LENGTH: usize = 32;
+
+/// BLAKE3 over content, media type, metadata, principals, parser version and chunk settings; the URI has no part in it.
+///
+/// Parts are length-prefixed, so no two different items share their bytes.
 pub fn of(item: &Item) -> String {
     let mut hasher = blake3::Hasher::new();
+    hasher.update(&PARSER_VERSION.to_le_bytes());
+    for setting in [chunk::TARGET_BYTES, chunk::MAX_BYTES, chunk::TINY_BYTES] {
+        hasher.update(&(setting as u64).to_le_bytes());
+    }
+    // A map of JSON values always serialises: its keys are strings.
     let metadata = serde_json::to_vec(&item.metadata).unwrap_or_default();
-    let principals = serde_json::to_vec(&item.principals).unwrap_or_default();
-    let media_type = item.media_type.clone().unwrap_or_default();
-    let settings = format!("{} {} {}", parse::VERSION, chunk::TARGET, chunk::LARGEST);
-    // Lengths go first, so that no two different items share their bytes.
-    for part in [
-        &item.bytes,
-        &metadata,
-        &principals,
-        media_type.as_bytes(),
-        settings.as_bytes(),
-    ] {
+    let media_type = item.media_type.as_deref().unwrap_or_default();
+    for part in [&item.bytes, media_type.as_bytes(), &metadata] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    hasher.finalize().to_hex()[..32].to_owned()
+    for principal in &item.principals {
+        hasher.update(&(principal.len() as u64).to_le_bytes());
+        hasher.update(principal.as_bytes());
+    }
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(LENGTH);
+    hex
 }
 
 #[cfg(test)]
@@ -31,25 +39,32 @@ mod tests {
     use super::*;
     use crate::types::Metadata;
 
-    #[test]
-    fn it_follows_content_metadata_and_principals_but_not_the_name() {
-        let item = |uri: &str, bytes: &[u8]| Item {
-            uri: uri.into(),
+    fn item() -> Item {
+        Item {
+            uri: "a.md".into(),
             media_type: None,
-            bytes: bytes.to_vec(),
+            bytes: b"words".to_vec(),
             metadata: Metadata::new(),
-            principals: vec![],
-            modified: Some(1),
-        };
-        let first = of(&item("a.md", b"one"));
-        assert_eq!(first.len(), 32);
-        assert_eq!(first, of(&item("b.md", b"one")));
-        assert_ne!(first, of(&item("a.md", b"two")));
-        let mut secret = item("a.md", b"one");
-        secret.principals.push("board".into());
-        assert_ne!(first, of(&secret));
-        let mut tagged = item("a.md", b"one");
-        tagged.metadata.insert("kind".into(), "memo".into());
-        assert_ne!(first, of(&tagged));
+            principals: vec!["ab".into(), "c".into()],
+            modified: None,
+        }
+    }
+
+    fn check(change: fn(&mut Item), same: bool) {
+        let mut changed = item();
+        change(&mut changed);
+        assert_eq!(of(&changed) == of(&item()), same, "{changed:?}");
+        assert_eq!(of(&changed).len(), LENGTH);
+    }
+
+    #[test]
+    fn what_changes_the_chunks_changes_the_fingerprint_and_nothing_else() {
+        check(|_| {}, true);
+        check(|item| item.uri = "b.md".into(), true);
+        check(|item| item.modified = Some(5), true);
+        check(|item| item.bytes.push(b'!'), false);
+        check(|item| item.media_type = Some("text/html".into()), false);
+        check(|item| item.principals = vec!["a".into(), "bc".into()], false);
+        check(|item| drop(item.metadata.insert("team".into(), 1.into())), false);
     }
 }

@@ -2,8 +2,14 @@
 //!
 //! This crate knows no store, no server and no model. Reading order: `types`, `sources`, `fingerprint`, `parse`, `chunk`.
 
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test that panics has said what it must")
+)]
+
 pub mod chunk;
 pub mod fingerprint;
 pub mod parse;
 pub mod sources;
+#[allow(clippy::doc_markdown, reason = "UUIDv5 is a name, not code")]
 pub mod types;

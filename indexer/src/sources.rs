@@ -1,114 +1,125 @@
-//! Where items come from. First cut: a folder or a single file.
+//! Sources: where items come from. Here a folder or a single file; nothing is parsed.
 
+use std::fs::{self, File, Metadata as FileFacts};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use ignore::WalkBuilder;
+
 use crate::types::{Item, Metadata};
 
-/// Larger files are refused, in bytes.
-const LARGEST: u64 = 64 * 1024 * 1024;
-/// What the parsers read.
-const EXTENSIONS: &[&str] = &["md", "markdown", "txt", "text", "html", "htm", "pdf"];
+/// Larger files are skipped: they are data, not documents.
+pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Why a source could not be read.
+/// Why a source gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The file system said no.
-    #[error("cannot read `{path}`: {cause}")]
+    /// The path leads nowhere.
+    #[error("nothing at `{0}`; check the path")]
+    Missing(PathBuf),
+    /// The path exists and cannot be read.
+    #[error("cannot read `{path}`: {cause}; check its permissions")]
     Unreadable {
-        /// The file or folder.
+        /// What was read.
         path: PathBuf,
-        /// What it said.
-        cause: std::io::Error,
+        /// What the system said.
+        cause: io::Error,
     },
-    /// Too large to be parsed.
-    #[error("`{path}` has {bytes} bytes; at most {LARGEST} are read, split it")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
+    /// The file is no document that we can parse.
+    #[error("cannot index `{0}`; give a md, markdown, txt, text, html, htm or pdf file, or a folder")]
+    Unsupported(PathBuf),
+    /// The file is over `MAX_FILE_BYTES`.
+    #[error("`{0}` is over 64 MB; split it into smaller files")]
+    TooLarge(PathBuf),
 }
 
-/// A file that is a candidate for the index; nothing of it was read yet.
+/// A file that can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Path relative to the root, with `/` between parts; for a single file its name.
+    /// Path relative to the root with `/` between parts; for a single file its name.
     pub uri: String,
-    /// Where it lies.
+    /// Where the file is.
     pub path: PathBuf,
-    /// In bytes.
+    /// Size in bytes when it was listed.
     pub size: u64,
     /// Last change, seconds since 1970.
     pub modified: Option<i64>,
 }
 
-/// A folder's files.
-#[derive(Clone, Debug)]
+/// A file that was left out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// One line for the reader.
+    pub reason: String,
+}
+
+/// What a folder holds: listed once, read an entry at a time.
+#[derive(Clone, Debug, Default)]
 pub struct FolderSource {
     entries: Vec<Entry>,
+    skipped: Vec<Skipped>,
 }
 
 impl FolderSource {
-    /// Candidates, sorted by URI.
+    /// The readable files, sorted by URI.
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.clone()
     }
+
+    /// The files that were left out, sorted by path.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    fn skip(&mut self, path: &Path, reason: impl Into<String>) {
+        self.skipped.push(Skipped {
+            path: path.to_path_buf(),
+            reason: reason.into(),
+        });
+    }
 }
 
-/// Lists the readable files below `root`; .gitignore is respected, hidden files and links are passed over.
+/// Lists the documents under `root`, or `root` itself when it is a file.
+///
+/// Follows `.gitignore`, skips hidden files, follows no links below the root.
 pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
-    let metadata = std::fs::metadata(root).map_err(|cause| unreadable(root, cause))?;
-    if metadata.is_file() {
-        let name = root
-            .file_name()
-            .map_or_else(|| "document".into(), |name| name.to_string_lossy().into_owned());
-        return Ok(FolderSource {
-            entries: vec![entry(name, root, &metadata)],
-        });
+    let facts = fs::metadata(root).map_err(|cause| failure(root, cause))?;
+    if facts.is_dir() {
+        return walk(root);
     }
-    std::fs::read_dir(root).map_err(|cause| unreadable(root, cause))?;
-    let mut entries = Vec::new();
-    for found in ignore::WalkBuilder::new(root)
-        .follow_links(false)
-        .require_git(false)
-        .build()
-        .flatten()
-    {
-        let path = found.path();
-        let extension = path
-            .extension()
-            .and_then(|text| text.to_str())
-            .unwrap_or_default()
-            .to_lowercase();
-        let Ok(metadata) = found.metadata() else { continue };
-        if !metadata.is_file() || !EXTENSIONS.contains(&extension.as_str()) {
-            continue;
-        }
-        let relative = path.strip_prefix(root).unwrap_or(path);
-        let parts: Vec<_> = relative
-            .components()
-            .map(|part| part.as_os_str().to_string_lossy())
-            .collect();
-        entries.push(entry(parts.join("/"), path, &metadata));
+    if !facts.is_file() || media_type(root).is_none() {
+        return Err(SourceError::Unsupported(root.to_path_buf()));
     }
-    entries.sort_by(|a, b| a.uri.cmp(&b.uri));
-    Ok(FolderSource { entries })
+    if facts.len() > MAX_FILE_BYTES {
+        return Err(SourceError::TooLarge(root.to_path_buf()));
+    }
+    let Some(uri) = root.file_name().and_then(|name| name.to_str()) else {
+        return Err(SourceError::Unsupported(root.to_path_buf()));
+    };
+    let entry = entry(uri.to_owned(), root, &facts);
+    Ok(FolderSource {
+        entries: vec![entry],
+        skipped: Vec::new(),
+    })
 }
 
-/// Reads the bytes of an entry.
+/// Reads the bytes of one entry.
 pub fn read(entry: &Entry) -> Result<Item, SourceError> {
-    if entry.size > LARGEST {
-        return Err(SourceError::TooLarge {
-            path: entry.path.clone(),
-            bytes: entry.size,
-        });
+    let file = File::open(&entry.path).map_err(|cause| failure(&entry.path, cause))?;
+    let mut bytes = Vec::with_capacity(entry.size.min(MAX_FILE_BYTES) as usize);
+    // The file may have grown since it was listed; the limit holds for what is read.
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| failure(&entry.path, cause))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(SourceError::TooLarge(entry.path.clone()));
     }
-    let bytes = std::fs::read(&entry.path).map_err(|cause| unreadable(&entry.path, cause))?;
     Ok(Item {
         uri: entry.uri.clone(),
-        media_type: None,
+        media_type: media_type(&entry.path).map(str::to_owned),
         bytes,
         metadata: Metadata::new(),
         principals: Vec::new(),
@@ -116,23 +127,89 @@ pub fn read(entry: &Entry) -> Result<Item, SourceError> {
     })
 }
 
-fn unreadable(path: &Path, cause: std::io::Error) -> SourceError {
-    SourceError::Unreadable {
-        path: path.to_owned(),
-        cause,
+fn walk(root: &Path) -> Result<FolderSource, SourceError> {
+    fs::read_dir(root).map_err(|cause| failure(root, cause))?;
+    let mut source = FolderSource::default();
+    // A folder that is named is meant, so rules above it and rules of this machine do not count.
+    let walker = WalkBuilder::new(root)
+        .require_git(false)
+        .parents(false)
+        .git_global(false)
+        .follow_links(false)
+        .build();
+    for found in walker {
+        let found = match found {
+            Ok(found) => found,
+            Err(cause) => {
+                source.skip(root, cause.to_string());
+                continue;
+            }
+        };
+        if !found.file_type().is_some_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = found.path();
+        if media_type(path).is_none() {
+            source.skip(path, "not a type that can be indexed");
+            continue;
+        }
+        match found.metadata() {
+            Ok(facts) if facts.len() > MAX_FILE_BYTES => source.skip(path, "over 64 MB; split it into smaller files"),
+            Ok(facts) => match relative(root, path) {
+                Some(uri) => source.entries.push(entry(uri, path, &facts)),
+                None => source.skip(path, "its name is not UTF-8; rename it"),
+            },
+            Err(cause) => source.skip(path, cause.to_string()),
+        }
     }
+    source.entries.sort_by(|left, right| left.uri.cmp(&right.uri));
+    source.skipped.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(source)
 }
 
-fn entry(uri: String, path: &Path, metadata: &std::fs::Metadata) -> Entry {
-    let since = metadata
+fn relative(root: &Path, path: &Path) -> Option<String> {
+    let mut uri = String::new();
+    for part in path.strip_prefix(root).ok()? {
+        if !uri.is_empty() {
+            uri.push('/');
+        }
+        uri.push_str(part.to_str()?);
+    }
+    Some(uri)
+}
+
+fn entry(uri: String, path: &Path, facts: &FileFacts) -> Entry {
+    let since = facts
         .modified()
         .ok()
         .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = since.map(|duration| duration.as_secs() as i64);
     Entry {
         uri,
-        path: path.to_owned(),
-        size: metadata.len(),
-        modified: since.map(|since| since.as_secs() as i64),
+        path: path.to_path_buf(),
+        size: facts.len(),
+        modified,
+    }
+}
+
+fn media_type(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "md" | "markdown" => Some("text/markdown"),
+        "txt" | "text" => Some("text/plain"),
+        "html" | "htm" => Some("text/html"),
+        "pdf" => Some("application/pdf"),
+        _ => None,
+    }
+}
+
+fn failure(path: &Path, cause: io::Error) -> SourceError {
+    if cause.kind() == io::ErrorKind::NotFound {
+        return SourceError::Missing(path.to_path_buf());
+    }
+    SourceError::Unreadable {
+        path: path.to_path_buf(),
+        cause,
     }
 }
 
@@ -140,30 +217,82 @@ fn entry(uri: String, path: &Path, metadata: &std::fs::Metadata) -> Entry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_folder_yields_its_readable_files_in_order() {
-        let place = tempfile::tempdir().unwrap();
-        let root = place.path();
-        std::fs::create_dir(root.join("b")).unwrap();
-        for (name, text) in [
-            ("b/two.md", "2"),
-            ("a.txt", "1"),
-            ("c.exe", "x"),
-            (".hidden.md", "h"),
-            ("skip.md", "s"),
-        ] {
-            std::fs::write(root.join(name), text).unwrap();
+    fn check(files: &[(&str, &str)], expected: &[&str]) {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
         }
-        std::fs::write(root.join(".gitignore"), "skip.md\n").unwrap();
-        let entries = folder(root).unwrap().entries();
+        let entries = folder(root.path()).unwrap().entries();
         let uris: Vec<&str> = entries.iter().map(|entry| entry.uri.as_str()).collect();
-        assert_eq!(uris, ["a.txt", "b/two.md"]);
-        assert_eq!(read(&entries[1]).unwrap().bytes, b"2");
+        assert_eq!(uris, expected);
+        for entry in &entries {
+            let wanted = files.iter().find(|(name, _)| *name == entry.uri).unwrap();
+            assert_eq!(read(entry).unwrap().bytes, wanted.1.as_bytes());
+        }
     }
 
     #[test]
-    fn a_missing_folder_is_named() {
-        let error = folder(Path::new("/no/such/folder")).unwrap_err();
-        assert!(error.to_string().contains("/no/such/folder"), "{error}");
+    fn a_folder_yields_its_documents_in_order() {
+        check(&[], &[]);
+        check(
+            &[("b/x.MD", "1"), ("a.txt", "2"), ("b.html", "3")],
+            &["a.txt", "b.html", "b/x.MD"],
+        );
+        check(&[("a.rs", ""), (".hidden.md", ""), (".git/x.md", "")], &[]);
+        check(
+            &[(".gitignore", "drafts/\n"), ("drafts/a.md", ""), ("b.md", "")],
+            &["b.md"],
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.rs"), "").unwrap();
+        File::create(root.path().join("b.md"))
+            .unwrap()
+            .set_len(MAX_FILE_BYTES + 1)
+            .unwrap();
+        let source = folder(root.path()).unwrap();
+        assert!(source.entries().is_empty());
+        let reasons: Vec<&str> = source.skipped().iter().map(|skipped| skipped.reason.as_str()).collect();
+        assert_eq!(
+            reasons,
+            [
+                "not a type that can be indexed",
+                "over 64 MB; split it into smaller files"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_single_file_is_a_source() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("note.md");
+        fs::write(&path, "hello").unwrap();
+        assert_eq!(folder(&path).unwrap().entries()[0].uri, "note.md");
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("a.exe"), "").unwrap();
+        for name in ["missing", "a.exe"] {
+            let message = folder(&root.path().join(name)).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("; "), "{message}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.md"), "").unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret.md"), root.path().join("link.md")).unwrap();
+        assert!(folder(root.path()).unwrap().entries().is_empty());
     }
 }

@@ -1,166 +1,253 @@
-//! HTML's main content, without menus, scripts and footers. Walked without recursion: nesting may be hostile.
+//! HTML to a page: the words of the document itself, without menus, scripts and forms.
+//!
+//! Trees are walked with a loop, never by recursion: their depth is in the hands of whoever wrote the file.
 
-use scraper::node::Node;
-use scraper::{Html, Selector};
+use scraper::{ElementRef, Html, Node, node::Element};
 
-use super::outline::Outline;
+use super::page::Page;
 
-/// Elements whose content no reader came for.
-const DROPPED: &[&str] = &[
-    "script", "style", "noscript", "template", "nav", "footer", "aside", "form", "button", "svg", "iframe", "head",
-    "select",
-];
-/// Elements that end the line before and after them.
-const BLOCKS: &[&str] = &[
-    "p",
-    "div",
-    "section",
-    "article",
-    "main",
-    "ul",
-    "ol",
-    "table",
-    "blockquote",
-    "pre",
-    "figure",
-    "figcaption",
-    "dl",
-    "dt",
-    "dd",
-    "hr",
-    "header",
-    "body",
-    "details",
-    "summary",
-    "address",
-    "caption",
-];
+/// What is open around the node that the walk has come to.
+struct Walk {
+    /// Elements named `pre` that are open.
+    verbatim: usize,
+    /// Elements named `header` that are open: lists in them are menus.
+    headers: usize,
+}
 
-/// Parses a page.
-pub fn parse(source: &str) -> Outline {
-    let html = Html::parse_document(source);
-    let mut walk = Walk::default();
-    walk.outline.title = first_text(&html, "title");
-    let root = ["main", "article", "[role=main]", "body"]
-        .iter()
-        .find_map(|name| {
-            Selector::parse(name)
-                .ok()
-                .and_then(|selector| html.select(&selector).next())
-        })
-        .unwrap_or_else(|| html.root_element());
-    let mut skip = None;
-    for edge in root.traverse() {
-        use ego_tree::iter::Edge;
-        match edge {
-            Edge::Open(node) if skip.is_none() => match node.value() {
-                Node::Element(element) if DROPPED.contains(&element.name()) => skip = Some(node.id()),
-                Node::Element(element) => walk.open(element.name()),
-                Node::Text(text) => walk.text(text),
-                _ => {}
-            },
-            Edge::Close(node) if skip == Some(node.id()) => skip = None,
-            Edge::Close(node) if skip.is_none() => {
-                if let Node::Element(element) = node.value() {
-                    walk.close(element.name());
-                }
+/// Writes an HTML text on a page.
+pub fn parse(text: &str) -> Page {
+    let tree = Html::parse_document(text);
+    let mut page = Page::default();
+    page.title = find(&tree, "title")
+        .map(|title| words(title))
+        .filter(|title| !title.is_empty());
+    write(&mut page, main_part(&tree));
+    if page.title.is_none() {
+        page.title = page
+            .headings
+            .iter()
+            .find(|heading| heading.level == 1)
+            .map(|heading| heading.title.clone());
+    }
+    page
+}
+
+/// Writes a piece of HTML that stands inside another text.
+pub fn append(page: &mut Page, markup: &str) {
+    let tree = Html::parse_fragment(markup);
+    write(page, tree.root_element());
+    page.block();
+}
+
+/// The element that holds the document: `main`, the only `article`, or everything.
+fn main_part(tree: &Html) -> ElementRef<'_> {
+    if let Some(main) = find(tree, "main")
+        && main.text().any(|text| !text.trim().is_empty())
+    {
+        return main;
+    }
+    let mut articles = elements(tree).filter(|element| element.value().name() == "article");
+    match (articles.next(), articles.next()) {
+        (Some(article), None) => article,
+        _ => find(tree, "body").unwrap_or_else(|| tree.root_element()),
+    }
+}
+
+fn elements(tree: &Html) -> impl Iterator<Item = ElementRef<'_>> {
+    tree.tree.nodes().filter_map(ElementRef::wrap)
+}
+
+fn find<'a>(tree: &'a Html, name: &str) -> Option<ElementRef<'a>> {
+    elements(tree).find(|element| element.value().name() == name)
+}
+
+fn words(element: ElementRef<'_>) -> String {
+    let mut page = Page::default();
+    for text in element.text() {
+        page.flowing(text);
+    }
+    page.text.trim().to_owned()
+}
+
+fn write(page: &mut Page, root: ElementRef<'_>) {
+    let mut walk = Walk {
+        verbatim: 0,
+        headers: 0,
+    };
+    let root = *root;
+    let mut node = root;
+    loop {
+        let enters = match node.value() {
+            Node::Element(element) if node != root && walk.skips(element) => false,
+            Node::Element(element) => {
+                walk.open(page, element);
+                true
             }
-            _ => {}
+            Node::Text(text) if walk.verbatim > 0 => {
+                page.verbatim(text);
+                false
+            }
+            Node::Text(text) => {
+                page.flowing(text);
+                false
+            }
+            _ => false,
+        };
+        if enters && let Some(child) = node.first_child() {
+            node = child;
+            continue;
+        }
+        let mut open = enters;
+        loop {
+            if open && let Some(element) = node.value().as_element() {
+                walk.close(page, element);
+            }
+            if node == root {
+                return;
+            }
+            if let Some(sibling) = node.next_sibling() {
+                node = sibling;
+                break;
+            }
+            let Some(parent) = node.parent() else { return };
+            node = parent;
+            open = true;
         }
     }
-    walk.flush();
-    walk.outline
-}
-
-fn first_text(html: &Html, name: &str) -> Option<String> {
-    let selector = Selector::parse(name).ok()?;
-    let text: String = html.select(&selector).next()?.text().collect();
-    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-#[derive(Default)]
-struct Walk {
-    outline: Outline,
-    pending: String,
-    cells: Vec<String>,
-    first_line: bool,
-    verbatim: bool,
 }
 
 impl Walk {
-    fn open(&mut self, name: &str) {
-        match name {
-            "br" => self.pending.push('\n'),
-            "td" | "th" => self.pending.clear(),
-            "li" => {
-                self.flush();
-                self.pending.push_str("- ");
+    fn skips(&self, element: &Element) -> bool {
+        let hidden = element.attr("hidden").is_some()
+            || element.attr("aria-hidden") == Some("true")
+            || element.attr("role") == Some("navigation");
+        match element.name() {
+            "script" | "style" | "nav" | "footer" | "aside" | "form" | "noscript" | "template" | "svg" | "head"
+            | "menu" | "button" | "select" | "iframe" | "object" => true,
+            "ul" | "ol" if self.headers > 0 => true,
+            _ => hidden,
+        }
+    }
+
+    fn open(&mut self, page: &mut Page, element: &Element) {
+        match element.name() {
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => page.start_heading(level(element)),
+            "li" | "dd" => page.start_item(),
+            "tr" => page.start_row(),
+            "td" | "th" => page.start_cell(),
+            "br" | "dt" => page.line(),
+            "pre" => {
+                page.block();
+                self.verbatim += 1;
             }
-            _ if is_heading(name) || BLOCKS.contains(&name) => {
-                self.flush();
-                self.verbatim = name == "pre";
-                self.first_line |= matches!(name, "ul" | "ol" | "table");
+            "header" => {
+                page.block();
+                self.headers += 1;
             }
+            name if is_block(name) => page.block(),
             _ => {}
         }
     }
 
-    fn close(&mut self, name: &str) {
-        match name {
-            "td" | "th" => {
-                let cell = collapse(&std::mem::take(&mut self.pending));
-                self.cells.push(cell);
+    fn close(&mut self, page: &mut Page, element: &Element) {
+        match element.name() {
+            "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => page.end_heading(),
+            "li" | "dd" => page.end_item(),
+            "tr" => page.end_row(),
+            "td" | "th" => page.end_cell(),
+            "dt" => page.line(),
+            "pre" => {
+                self.verbatim -= 1;
+                page.block();
             }
-            "tr" => {
-                let row = std::mem::take(&mut self.cells).join(" | ");
-                self.line(&row);
+            "header" => {
+                self.headers -= 1;
+                page.block();
             }
-            "li" => {
-                let item = collapse(&std::mem::take(&mut self.pending));
-                if item != "-" {
-                    self.line(&item);
-                }
-            }
-            _ if is_heading(name) => {
-                let title = std::mem::take(&mut self.pending);
-                self.outline.heading(name.as_bytes()[1] - b'0', &title);
-            }
-            _ if BLOCKS.contains(&name) => {
-                self.flush();
-                self.verbatim = false;
-            }
+            name if is_block(name) => page.block(),
             _ => {}
         }
     }
+}
 
-    fn text(&mut self, text: &str) {
-        self.pending.push_str(text);
-    }
+fn level(element: &Element) -> u8 {
+    element.name().as_bytes()[1] - b'0'
+}
 
-    fn flush(&mut self) {
-        let pending = super::text::clean(&std::mem::take(&mut self.pending));
-        if self.verbatim {
-            self.outline.block(&pending)
-        } else {
-            self.outline.block(&collapse(&pending))
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "div"
+            | "section"
+            | "article"
+            | "main"
+            | "body"
+            | "blockquote"
+            | "figure"
+            | "figcaption"
+            | "table"
+            | "caption"
+            | "ul"
+            | "ol"
+            | "dl"
+            | "details"
+            | "summary"
+            | "address"
+            | "hr"
+            | "fieldset"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(html: &str, expected: &str) {
+        let page = parse(html);
+        assert_eq!(page.text.trim_end(), expected, "{html:?}");
+        for heading in &page.headings {
+            assert!(page.text[heading.start..].starts_with(&heading.title), "{heading:?}");
         }
     }
 
-    fn line(&mut self, line: &str) {
-        let line = super::text::clean(line);
-        if std::mem::take(&mut self.first_line) {
-            self.outline.block(&line)
-        } else {
-            self.outline.line(&line)
-        }
+    #[test]
+    fn only_the_document_is_kept() {
+        check("", "");
+        check("<nav>menu</nav><p>one</p><footer>f</footer><script>x()</script>", "one");
+        check(
+            "<p>out</p><main><h1> A <b>b</b></h1><p>in &amp;\n  on</p></main>",
+            "A b\n\nin & on",
+        );
+        check("<header><ul><li>Home</ul><h1>T</h1></header><p>x", "T\n\nx");
+        check("<article>a</article><article>b</article>", "a\n\nb");
+        check(
+            "<form>f</form><p hidden>h</p><aside>s</aside><div>one<div>two</div></div>",
+            "one\n\ntwo",
+        );
     }
-}
 
-fn is_heading(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    bytes.len() == 2 && bytes[0] == b'h' && (b'1'..=b'6').contains(&bytes[1])
-}
+    #[test]
+    fn lists_tables_and_code_keep_their_lines() {
+        check("<ul><li>a</li><li><p>b</p></li></ul>c", "- a\n- b\n\nc");
+        check(
+            "<table><tr><th>a</th><th>b</th></tr><tr><td></td><td><p>1\n2</p></td></tr></table>x",
+            "a | b\n | 1 2\n\nx",
+        );
+        check("<pre>a\n  b\n\nc</pre>d", "a\n  b\n\nc\n\nd");
+        check("a<br>b", "a\nb");
+    }
 
-fn collapse(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    #[test]
+    fn deep_trees_do_not_overflow_the_stack() {
+        let deep = format!("{}x{}", "<div>".repeat(10_000), "</div>".repeat(10_000));
+        check(&deep, "x");
+        check(&format!("<table><tr><td>{}", "<b>".repeat(5_000)), "");
+    }
+
+    #[test]
+    fn the_title_is_the_pages_own() {
+        assert_eq!(parse("<title> A\n b </title><h1>c</h1>").title.as_deref(), Some("A b"));
+        assert_eq!(parse("<title></title><h1>c</h1>").title.as_deref(), Some("c"));
+        assert_eq!(parse("<p>c").title, None);
+    }
 }

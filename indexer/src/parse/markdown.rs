@@ -1,156 +1,120 @@
-//! Markdown as a reader sees it: no marks, headings kept, a line for each list item and table row.
+//! Markdown to a page: the text as a reader sees it, without its marks.
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
-use serde_json::Value;
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::outline::Outline;
-use crate::types::Metadata;
+use super::page::Page;
+use super::{front_matter, html};
 
-/// Parses Markdown with front matter, tables and footnotes.
-pub fn parse(source: &str) -> Outline {
-    let mut walk = Walk::default();
-    let body = match front_matter(source) {
-        Some((metadata, body)) => {
-            walk.outline.metadata = metadata;
-            body
-        }
-        None => source,
-    };
-    for event in Parser::new_ext(body, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
-        walk.event(event);
-    }
-    walk.outline
-}
-
-#[derive(Default)]
-struct Walk {
-    outline: Outline,
-    open: String,
-    cells: Vec<String>,
-    lists: Vec<Option<u64>>,
-    marker: Option<String>,
-    first_line: bool,
-}
-
-impl Walk {
-    fn event(&mut self, event: Event<'_>) {
+/// Writes a Markdown text on a page.
+pub fn parse(text: &str) -> Page {
+    let (metadata, body) = front_matter::split(text);
+    let title = metadata
+        .get("title")
+        .and_then(|title| title.as_str())
+        .map(str::to_owned);
+    let mut page = Page::default();
+    page.title = title;
+    page.metadata = metadata;
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_HEADING_ATTRIBUTES;
+    // HTML comes a line at a time; only the whole block can be read.
+    let mut markup = String::new();
+    for event in Parser::new_ext(body, options) {
         match event {
-            Event::Text(text) | Event::Code(text) => self.open.push_str(&text),
-            Event::SoftBreak | Event::HardBreak => self.open.push(' '),
-            Event::Start(tag) => self.start(&tag),
-            Event::End(tag) => self.end(tag),
-            _ => {}
+            Event::Start(tag) => start(&mut page, &tag),
+            Event::End(TagEnd::HtmlBlock) => html::append(&mut page, &std::mem::take(&mut markup)),
+            Event::End(tag) => end(&mut page, tag),
+            Event::Html(line) => markup.push_str(&line),
+            Event::InlineHtml(tag) if tag.to_ascii_lowercase().starts_with("<br") => page.line(),
+            Event::Text(text) | Event::Code(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
+                page.verbatim(&text);
+            }
+            Event::SoftBreak => page.flowing(" "),
+            Event::HardBreak => page.line(),
+            Event::FootnoteReference(name) => page.verbatim(&format!("[{name}]")),
+            Event::TaskListMarker(true) => page.verbatim("[x] "),
+            Event::TaskListMarker(false) => page.verbatim("[ ] "),
+            Event::InlineHtml(_) | Event::Rule => {}
         }
     }
+    page
+}
 
-    fn start(&mut self, tag: &Tag<'_>) {
-        match tag {
-            Tag::List(first) => {
-                self.item();
-                self.first_line = self.lists.is_empty();
-                self.lists.push(*first);
-            }
-            Tag::Item => {
-                self.marker = Some(match self.lists.last_mut() {
-                    Some(Some(number)) => {
-                        let marker = format!("{number}. ");
-                        *number += 1;
-                        marker
-                    }
-                    _ => "- ".to_owned(),
-                });
-            }
-            Tag::Table(_) => self.first_line = true,
-            _ => {}
+fn start(page: &mut Page, tag: &Tag<'_>) {
+    match tag {
+        Tag::Heading { level, .. } => page.start_heading(*level as u8),
+        Tag::Item => page.start_item(),
+        Tag::TableHead | Tag::TableRow => page.start_row(),
+        Tag::TableCell => page.start_cell(),
+        Tag::FootnoteDefinition(name) => {
+            page.block();
+            page.verbatim(&format!("[{name}] "));
         }
-    }
-
-    fn end(&mut self, tag: TagEnd) {
-        match tag {
-            TagEnd::Heading(level) => {
-                let title = std::mem::take(&mut self.open);
-                self.outline.heading(depth(level), &title);
-            }
-            TagEnd::Paragraph if self.lists.is_empty() => self.block(),
-            TagEnd::CodeBlock if self.lists.is_empty() => self.block(),
-            TagEnd::Paragraph | TagEnd::Item | TagEnd::CodeBlock => self.item(),
-            TagEnd::List(_) => {
-                self.lists.pop();
-            }
-            TagEnd::TableCell => self.cells.push(std::mem::take(&mut self.open).trim().to_owned()),
-            TagEnd::TableRow | TagEnd::TableHead => {
-                let row = std::mem::take(&mut self.cells).join(" | ");
-                self.line(&row);
-            }
-            _ => {}
+        // A footnote's paragraph goes on where its mark stands.
+        Tag::Paragraph if page.text.ends_with("] ") => {}
+        Tag::List(_) | Tag::Paragraph | Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::Table(_) | Tag::HtmlBlock => {
+            page.block();
         }
-    }
-
-    fn block(&mut self) {
-        let block = std::mem::take(&mut self.open);
-        self.outline.block(&block);
-    }
-
-    fn item(&mut self) {
-        let text = std::mem::take(&mut self.open);
-        if text.trim().is_empty() {
-            return;
-        }
-        let indent = "  ".repeat(self.lists.len().saturating_sub(1));
-        let marker = self.marker.take().unwrap_or_default();
-        self.line(&format!("{indent}{marker}{}", text.trim()));
-    }
-
-    fn line(&mut self, line: &str) {
-        if std::mem::take(&mut self.first_line) {
-            self.outline.block(line)
-        } else {
-            self.outline.line(line)
-        }
+        _ => {}
     }
 }
 
-fn depth(level: HeadingLevel) -> u8 {
-    level as u8
+fn end(page: &mut Page, tag: TagEnd) {
+    match tag {
+        TagEnd::Heading(_) => page.end_heading(),
+        TagEnd::Item => page.end_item(),
+        TagEnd::TableHead | TagEnd::TableRow => page.end_row(),
+        TagEnd::TableCell => page.end_cell(),
+        TagEnd::List(_) | TagEnd::Paragraph | TagEnd::CodeBlock | TagEnd::BlockQuote(_) | TagEnd::Table => page.block(),
+        _ => {}
+    }
 }
 
-/// `key: value` lines between two `---` lines at the very start.
-fn front_matter(source: &str) -> Option<(Metadata, &str)> {
-    let rest = source.strip_prefix("---\n")?;
-    let end = rest.find("\n---")?;
-    let body = rest[end + 4..].trim_start_matches('-');
-    let mut metadata = Metadata::new();
-    for line in rest[..end].lines() {
-        if let Some((key, value)) = line.split_once(':')
-            && !key.trim().is_empty()
-        {
-            metadata.insert(key.trim().to_owned(), scalar_or_list(value.trim()));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(markdown: &str, expected: &str) {
+        let page = parse(markdown);
+        assert_eq!(page.text.trim_end(), expected, "{markdown:?}");
+        for heading in &page.headings {
+            assert!(page.text[heading.start..].starts_with(&heading.title), "{heading:?}");
         }
     }
-    Some((metadata, body))
-}
 
-fn scalar_or_list(text: &str) -> Value {
-    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(list) => list
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(scalar)
-            .collect::<Vec<_>>()
-            .into(),
-        None => scalar(text),
+    #[test]
+    fn a_reader_sees_words_and_no_marks() {
+        check("", "");
+        check(
+            "# A *b* `c`\n\nOne [link](x) and **two**\nlines.",
+            "A b c\n\nOne link and two lines.",
+        );
+        check("- a\n- b\n  - c\n\nEnd", "- a\n- b\n- c\n\nEnd");
+        check("1. a\n\n   more\n2. b", "- a\nmore\n- b");
+        check(
+            "```rust\nfn a() {\n\n    b();\n}\n```\nx",
+            "fn a() {\n\n    b();\n}\n\nx",
+        );
+        check("- [x] done\n- [ ] open", "- [x] done\n- [ ] open");
+        check("a<br>b <b>c</b> &amp; d", "a\nb c & d");
+        check("<div>\n<p>one</p>\n<p>two</p>\n</div>\n\nthree", "one\n\ntwo\n\nthree");
+        check("a[^1]\n\n[^1]: note", "a[1]\n\n[1] note");
+        check("![a picture](x.png) ~~old~~", "a picture old");
     }
-}
 
-fn scalar(text: &str) -> Value {
-    let quoted = text.len() >= 2 && (text.starts_with('"') && text.ends_with('"'));
-    if quoted {
-        return text[1..text.len() - 1].into();
+    #[test]
+    fn a_table_is_a_line_a_row() {
+        check(
+            "| a | b |\n|---|---|\n| `1` |  |\n|  | 2 |\n\nx",
+            "a | b\n1 |\n | 2\n\nx",
+        );
     }
-    match text {
-        "true" => true.into(),
-        "false" => false.into(),
-        _ => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+
+    #[test]
+    fn nul_and_other_control_characters_are_gone() {
+        check("a\u{1}b\u{7}", "ab");
     }
 }

@@ -1,0 +1,167 @@
+//! What must hold for the chunks of any document, and how the usual ones are cut.
+
+use super::*;
+use crate::parse;
+use crate::types::{Item, Metadata};
+
+fn document(uri: &str, text: &str) -> Document {
+    let (media_type, metadata, principals) = (None, Metadata::new(), vec!["all".to_owned()]);
+    let item = Item {
+        uri: uri.into(),
+        media_type,
+        bytes: text.into(),
+        metadata,
+        principals,
+        modified: None,
+    };
+    parse::document(&item, "f").unwrap()
+}
+
+/// Checks the invariants and returns the chunks.
+fn hold(document: &Document) -> Vec<Chunk> {
+    let chunks = split(document);
+    let mut end = 0;
+    for (ordinal, chunk) in chunks.iter().enumerate() {
+        assert_eq!(chunk.ordinal as usize, ordinal);
+        assert_eq!(chunk.text, document.text[chunk.span.clone()]);
+        assert_eq!(chunk.text.trim(), chunk.text);
+        assert!(
+            !chunk.text.is_empty() && chunk.text.len() <= MAX_BYTES,
+            "{}",
+            chunk.text.len()
+        );
+        assert!(
+            document.text[end..chunk.span.start].trim().is_empty(),
+            "a gap before {ordinal}"
+        );
+        end = chunk.span.end;
+    }
+    assert!(document.text[end..].trim().is_empty());
+    chunks
+}
+
+fn check(markdown: &str, expected: &[(&[&str], &str)]) {
+    let chunks = hold(&document("a.md", markdown));
+    let found: Vec<(Vec<&str>, &str)> = chunks
+        .iter()
+        .map(|chunk| {
+            (
+                chunk.heading_path.iter().map(String::as_str).collect(),
+                &chunk.text[..chunk.text.len().min(6)],
+            )
+        })
+        .collect();
+    let expected: Vec<(Vec<&str>, &str)> = expected.iter().map(|(path, start)| (path.to_vec(), *start)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn chunks_follow_the_headings() {
+    let body = "Words that say something here. ".repeat(10);
+    check("", &[]);
+    check("just", &[(&[], "just")]);
+    check(
+        &format!("# Doc\n\n## First\n\n{body}\n\n## Second\n\n{body}"),
+        &[(&["First"], "Doc\n\nF"), (&["Second"], "Second")],
+    );
+    check(
+        &format!("# Doc\n\n{body}\n\n## B\n\n### C\n\n{body}"),
+        &[(&[], "Doc\n\nW"), (&["B", "C"], "B\n\nC\n\n")],
+    );
+    check(
+        &format!("# Doc\n\n{body}\n\n## B\n\nx\n\n## C\n\n{body}"),
+        &[(&[], "Doc\n\nW"), (&[], "B\n\nx\n\n")],
+    );
+    check(
+        &format!("# Doc\n\n## B\n\n{body}\n\n#### D\n\n{body}"),
+        &[(&["B"], "Doc\n\nB")],
+    );
+}
+
+#[test]
+fn rows_of_a_table_stay_whole() {
+    let rows = "| a cell with words. And more. | another cell |\n".repeat(100);
+    let chunks = hold(&document("a.md", &format!("| a | b |\n|---|---|\n{rows}")));
+    assert!(chunks.len() > 2);
+    for chunk in chunks {
+        assert!(
+            chunk
+                .text
+                .lines()
+                .all(|line| line == "a | b" || line.ends_with("another cell")),
+            "{}",
+            chunk.text
+        );
+    }
+}
+
+#[test]
+fn a_deep_heading_goes_with_its_text() {
+    let body = "Words that say something here. ".repeat(34);
+    let chunks = hold(&document("a.md", &format!("## B\n\n{body}\n\n#### D\n\n{body}")));
+    assert!(chunks[1].text.starts_with("D\n\nWords"), "{}", chunks[1].text);
+}
+
+#[test]
+fn long_lines_are_cut_between_characters() {
+    for part in [
+        "a",
+        "word ",
+        "One sentence. ",
+        "👩‍👩‍👧‍👦",
+        "🇩🇪",
+        "é\u{301}",
+        "漢字。",
+        "e\u{301}\u{301}",
+    ] {
+        let chunks = hold(&document("a.txt", &part.repeat((1 << 20) / part.len())));
+        assert!(chunks.len() > 500, "{part}");
+    }
+    let family = hold(&document("a.txt", &"👩‍👩‍👧‍👦".repeat(1_000)));
+    assert!(
+        family
+            .iter()
+            .all(|chunk| chunk.text.starts_with('👩') && chunk.text.ends_with('👦'))
+    );
+    hold(&document("a.txt", &format!("e{}", "\u{301}".repeat(5_000))));
+}
+
+#[test]
+fn any_text_is_covered_once() {
+    let parts = [
+        "# H\n\n",
+        "## I 漢\n\n",
+        "#### J\n\n",
+        "word ",
+        "Ein Satz. ",
+        "\n",
+        "\n\n",
+        "- x\n",
+        "👩‍👩‍👧",
+        "| a | b |\n",
+        "\t",
+        "\u{2003}",
+    ];
+    let mut state = 7_u64;
+    for _ in 0..300 {
+        let mut text = String::new();
+        for _ in 0..400 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let part = parts[(state >> 33) as usize % parts.len()];
+            text.push_str(&part.repeat(1 + (state >> 60) as usize * usize::from((state >> 40).is_multiple_of(8))));
+        }
+        hold(&document("a.md", &text));
+        hold(&document("a.txt", &text));
+        hold(&document("a.html", &text));
+    }
+}
+
+#[test]
+fn a_changed_chunk_is_a_new_chunk() {
+    let first = hold(&document("a.txt", "one"));
+    assert_eq!(first, hold(&document("a.txt", "one")));
+    assert_ne!(first[0].id, hold(&document("a.txt", "two"))[0].id);
+    assert_ne!(first[0].id, hold(&document("b.txt", "one"))[0].id);
+}

@@ -1,0 +1,215 @@
+//! Parsers: an item's bytes become a document. The type is taken from the bytes first, then from the name.
+
+mod front_matter;
+mod html;
+mod markdown;
+mod page;
+mod pdf;
+mod plain;
+
+use crate::types::{Document, DocumentId, Item};
+use page::Page;
+
+/// More text than this is a data set, not a document.
+pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// Why an item is no document.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ParseError {
+    /// The bytes are no text in any known encoding.
+    #[error("`{0}` is not text in a known encoding; save it as UTF-8")]
+    Undecodable(String),
+    /// The PDF reader could not read the file.
+    #[error("cannot read the PDF `{uri}`: {cause}; export it again, without a password")]
+    Pdf {
+        /// The item.
+        uri: String,
+        /// What the reader said.
+        cause: String,
+    },
+    /// More text than `MAX_TEXT_BYTES`.
+    #[error("`{0}` holds over 16 MB of text; split it into smaller files")]
+    TooLong(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Markdown,
+    Plain,
+    Html,
+    Pdf,
+}
+
+/// Parses an item; a file without words is a document with an empty text.
+pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> {
+    let kind = kind(item);
+    let page = if kind == Kind::Pdf {
+        pdf::parse(&item.bytes).map_err(|cause| ParseError::Pdf {
+            uri: item.uri.clone(),
+            cause,
+        })?
+    } else {
+        let text = plain::decode(&item.bytes).ok_or_else(|| ParseError::Undecodable(item.uri.clone()))?;
+        limit(item, &text)?;
+        match kind {
+            Kind::Markdown => markdown::parse(&text),
+            Kind::Html => html::parse(&text),
+            Kind::Plain | Kind::Pdf => plain::parse(&text),
+        }
+    };
+    limit(item, &page.text)?;
+    Ok(finish(item, page, fingerprint))
+}
+
+fn limit(item: &Item, text: &str) -> Result<(), ParseError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(ParseError::TooLong(item.uri.clone()));
+    }
+    Ok(())
+}
+
+fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
+    page.text.truncate(page.text.trim_end().len());
+    let title = page.title.filter(|title| !title.trim().is_empty());
+    let title = title.or_else(|| page.headings.first().map(|heading| heading.title.clone()));
+    // What the source says about a document outweighs what the document says about itself.
+    let mut metadata = page.metadata;
+    metadata.extend(item.metadata.clone());
+    Document {
+        id: DocumentId::of(&item.uri),
+        uri: item.uri.clone(),
+        title: title.unwrap_or_else(|| stem(&item.uri)),
+        text: page.text,
+        headings: page.headings,
+        metadata,
+        principals: item.principals.clone(),
+        fingerprint: fingerprint.to_owned(),
+    }
+}
+
+fn stem(uri: &str) -> String {
+    let name = uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    match [stem, name, uri].into_iter().find(|words| !words.trim().is_empty()) {
+        Some(words) => words.trim().to_owned(),
+        None => "Untitled".to_owned(),
+    }
+}
+
+fn kind(item: &Item) -> Kind {
+    let head = &item.bytes[..item.bytes.len().min(1024)];
+    if head.starts_with(b"%PDF-") {
+        return Kind::Pdf;
+    }
+    let start = String::from_utf8_lossy(head)
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .to_ascii_lowercase();
+    if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        return Kind::Html;
+    }
+    let extension = item
+        .uri
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("md" | "markdown") => return Kind::Markdown,
+        Some("html" | "htm") => return Kind::Html,
+        Some("txt" | "text") => return Kind::Plain,
+        Some("pdf") => return Kind::Pdf,
+        _ => {}
+    }
+    let media_type = item.media_type.as_deref().unwrap_or_default();
+    match media_type.split(';').next().unwrap_or_default().trim() {
+        "text/markdown" => Kind::Markdown,
+        "text/html" | "application/xhtml+xml" => Kind::Html,
+        "application/pdf" => Kind::Pdf,
+        _ => Kind::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Metadata;
+
+    fn item(uri: &str, bytes: &[u8]) -> Item {
+        let (media_type, metadata, principals) = (None, Metadata::new(), Vec::new());
+        Item {
+            uri: uri.into(),
+            media_type,
+            bytes: bytes.to_vec(),
+            metadata,
+            principals,
+            modified: None,
+        }
+    }
+
+    fn check(uri: &str, bytes: &[u8], expected: (&str, &str)) {
+        let document = document(&item(uri, bytes), "f").unwrap();
+        assert_eq!((document.title.as_str(), document.text.as_str()), expected);
+    }
+
+    #[test]
+    fn type_and_title_come_from_bytes_and_name() {
+        check("a/b.md", b"# One\n\ntwo", ("One", "One\n\ntwo"));
+        check("a/b.md", b"---\ntitle: Zero\n---\n# One", ("Zero", "One"));
+        check("b.txt", b"# One", ("b", "# One"));
+        check("b.txt", b" <!DOCTYPE html><title>T</title><p>x", ("T", "x"));
+        check("b.html", b"<p>x", ("b", "x"));
+        check("b", b"\xef\xbb\xbfx\r\ny\n\n", ("b", "x\ny"));
+        check("dir.d/.md", b"", (".md", ""));
+        check("", b"", ("Untitled", ""));
+    }
+
+    #[test]
+    fn nul_never_reaches_the_text() {
+        let bytes = format!("{}\0end", "word ".repeat(100));
+        assert!(
+            !document(&item("a.txt", bytes.as_bytes()), "f")
+                .unwrap()
+                .text
+                .contains('\0')
+        );
+        assert!(
+            !document(&item("a.md", bytes.as_bytes()), "f")
+                .unwrap()
+                .text
+                .contains('\0')
+        );
+        assert!(
+            !document(&item("a.html", bytes.as_bytes()), "f")
+                .unwrap()
+                .text
+                .contains('\0')
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_what_to_do() {
+        for (uri, bytes) in [
+            ("a.pdf", &b"%PDF-1.7 junk"[..]),
+            ("b.pdf", b"no"),
+            ("c.md", b"\0\x01\x02\x03"),
+        ] {
+            let message = document(&item(uri, bytes), "f").unwrap_err().to_string();
+            assert!(message.contains(uri) && message.contains("; "), "{message}");
+        }
+        let long = vec![b'a'; MAX_TEXT_BYTES + 1];
+        assert_eq!(
+            document(&item("a.txt", &long), "f").unwrap_err(),
+            ParseError::TooLong("a.txt".into())
+        );
+    }
+
+    #[test]
+    fn the_source_outweighs_the_front_matter() {
+        let mut item = item("a.md", b"---\nteam: docs\nyear: 2020\n---\nx");
+        item.metadata.insert("team".into(), "web".into());
+        let metadata = document(&item, "f").unwrap().metadata;
+        assert_eq!(
+            (metadata["team"].as_str(), metadata["year"].as_i64()),
+            (Some("web"), Some(2020))
+        );
+    }
+}
