@@ -77,12 +77,11 @@ impl LocalEmbedder {
         let mut vectors = vec![Vec::new(); texts.len()];
         let (mut missing, mut places) = (Vec::new(), Vec::new());
         for (place, text) in texts.into_iter().enumerate() {
-            match self.cache.get(&text).await {
-                Some(vector) => vectors[place] = vector.as_ref().clone(),
-                None => {
-                    missing.push(text);
-                    places.push(place);
-                }
+            if let Some(vector) = self.cache.get(&text).await {
+                vectors[place] = vector.to_vec();
+            } else {
+                missing.push(text);
+                places.push(place);
             }
         }
         let made = embed_sorted(&self.queries, missing.clone()).await?;
@@ -152,7 +151,9 @@ fn run<S: AsRef<str> + Send + Sync>(session: &mut TextEmbedding, texts: &[S]) ->
     for vector in &mut vectors {
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
         if length > 0.0 {
-            vector.iter_mut().for_each(|value| *value /= length);
+            for value in vector {
+                *value /= length;
+            }
         }
     }
     Ok(vectors)

@@ -131,6 +131,8 @@ struct TargetEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
+// The unit belongs in the name that people type.
+#[allow(clippy::struct_field_names)]
 struct TimersEntry {
     connect_seconds: u64,
     first_token_seconds: u64,
@@ -370,8 +372,8 @@ impl RouteReader<'_> {
     }
 
     fn fault(&self, span: Range<usize>, key: &str, detail: &str) -> Error {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let before = self.text.get(..span.start).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
         let key = if key.is_empty() {
             String::new()
         } else {

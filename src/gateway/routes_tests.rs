@@ -22,7 +22,7 @@ fn the_shipped_file_works_with_an_empty_environment() {
     let demo = &routes[1];
     assert_eq!(demo.targets[0].base_url.as_deref(), Some("http://127.0.0.1:8091/v1"));
     assert_eq!((demo.targets[0].window, demo.targets[0].max_output), (4096, 512));
-    assert_eq!(demo.timers.first_token, Duration::from_secs(120));
+    assert_eq!(demo.timers.first_token, Duration::from_mins(2));
     let mend = routes[2].unavailable.as_deref().unwrap();
     assert_eq!(mend, "set OPENAI_API_KEY in the environment and start again");
 }

@@ -1,7 +1,7 @@
 //! Turns the gateway's bytes into deltas: server-sent frames in, text, usage and a finish out.
 //!
 //! The gateway ends a broken answer like a whole one, so an answer counts as whole only with a finish reason. Chunks are
-//! read leniently, as providers leave fields out; the format is that of OpenAI's chat completion chunks.
+//! read leniently, as providers leave fields out; the format is that of chat completion chunks.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -160,15 +160,24 @@ where
         .boxed()
 }
 
-/// Counts the bytes of a frame, for the parser keeps all of one in memory.
+/// Bounds what the parser keeps in memory: all of a frame, and everything after a byte that is no UTF-8.
 #[derive(Default)]
 struct Guard {
     bytes: usize,
     line_is_empty: bool,
+    /// The begun letter at the end of the last chunk.
+    begun: Vec<u8>,
 }
 
 impl Guard {
     fn pass(&mut self, chunk: &[u8]) -> Result<()> {
+        self.begun.extend_from_slice(chunk);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(cause) if cause.error_len().is_none() => cause.valid_up_to(),
+            Err(_) => return Err(broken("the stream is not UTF-8 text")),
+        };
+        self.begun.drain(..whole);
         for byte in chunk {
             self.bytes += 1;
             match byte {

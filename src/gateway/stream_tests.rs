@@ -132,6 +132,17 @@ async fn an_endless_frame_is_refused() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_text_are_refused() {
+    let bytes: [&[u8]; 2] = [b"data: \xff\n\n", WHOLE.as_bytes()];
+    let got = read(bytes.to_vec()).await;
+    assert_eq!(got.len(), 1);
+    assert!(
+        matches!(&got[0], Err(Error::Upstream(failure)) if failure.kind == UpstreamKind::Failed),
+        "{got:?}"
+    );
+}
+
+#[tokio::test]
 async fn many_frames_together_may_be_longer_than_one() {
     let frame = format!(
         "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
@@ -144,7 +155,7 @@ async fn many_frames_together_may_be_longer_than_one() {
 
 #[tokio::test]
 async fn each_timer_ends_a_silent_stream() {
-    let long = Duration::from_secs(3600);
+    let long = Duration::from_hours(1);
     let timers = Timers {
         connect: long,
         first_token: long,
