@@ -4,4 +4,14 @@ pub mod types;
 
 pub mod error;
 
+pub mod config;
+
+pub mod telemetry;
+
 pub mod index;
+
+pub mod gateway;
+
+pub mod store;
+
+pub mod engine;

@@ -1,1 +1,228 @@
-//! Being written.
+//! The order of the steps: `search` and `answer` read as the diagram in DESIGN.md, a line a step.
+
+pub mod answer;
+pub mod citations;
+pub mod evidence;
+pub mod extractive;
+pub mod fuse;
+pub mod ingest;
+pub mod memory;
+pub mod pack;
+pub mod prompt;
+pub mod record;
+pub mod retrieve;
+pub mod views;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
+
+use futures::stream::BoxStream;
+
+use crate::error::{Error, Result};
+use crate::gateway::routes::Route;
+use crate::gateway::{ChatModel, Embedder};
+use crate::index::vectors::VectorStore;
+use crate::index::{Collection, Identity};
+use crate::store::Store;
+use crate::types::{Event, Filter, Found, Passage, Query, Reader, collection_name};
+
+pub use views::{CollectionView, RouteView, TargetView};
+
+/// A question for an answer.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The reader's words.
+    pub message: String,
+    /// An earlier conversation to go on with.
+    pub conversation: Option<String>,
+    /// Where to look; empty means `default`.
+    pub collections: Vec<String>,
+    /// Condition on metadata.
+    pub filter: Filter,
+    /// A route's name, `auto` or nothing.
+    pub route: Option<String>,
+    /// On whose behalf documents are read.
+    pub reader: Reader,
+    /// Whose conversation it is.
+    pub owner: String,
+}
+
+/// Dropping it stops the model.
+pub type EventStream = BoxStream<'static, Event>;
+
+/// Makes the vectors of a collection by name and dimension; none means the embedded engine.
+pub type VectorFactory = Box<dyn Fn(&str, usize) -> Result<Arc<dyn VectorStore>> + Send + Sync>;
+
+/// What the engine is made of; `app` puts it together.
+pub struct Parts {
+    /// Folder of the collections.
+    pub data: PathBuf,
+    /// Texts to vectors.
+    pub embedder: Arc<dyn Embedder>,
+    /// Conversations and jobs.
+    pub store: Store,
+    /// The declared routes.
+    pub routes: Vec<Route>,
+    /// A model for each available route, by its name.
+    pub models: BTreeMap<String, Arc<dyn ChatModel>>,
+    /// A vector server, when one is configured.
+    pub vectors: Option<VectorFactory>,
+    /// Support below which an answer is declined.
+    pub decline_below: f32,
+}
+
+/// Search, answers and indexing over the open collections.
+pub struct Engine {
+    parts: Parts,
+    collections: RwLock<BTreeMap<String, Arc<Collection>>>,
+    /// One indexing run at a time keeps the embedder free for searches.
+    indexing: Arc<tokio::sync::Mutex<()>>,
+    tasks: tokio_util::task::TaskTracker,
+}
+
+impl Engine {
+    /// Opens every collection in the data folder.
+    pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        let engine = Self {
+            parts,
+            collections: RwLock::default(),
+            indexing: Arc::default(),
+            tasks: tokio_util::task::TaskTracker::new(),
+        };
+        let folder = engine.collections_folder();
+        std::fs::create_dir_all(&folder).map_err(|error| Error::storage("cannot make the data folder", error))?;
+        let entries =
+            std::fs::read_dir(&folder).map_err(|error| Error::storage("cannot read the data folder", error))?;
+        for entry in entries.flatten() {
+            if let Some(name) = entry.file_name().to_str()
+                && collection_name(name).is_ok()
+            {
+                engine.open_collection(name).await?;
+            }
+        }
+        Ok(Arc::new(engine))
+    }
+
+    /// Passages for a query, best first.
+    pub async fn search(&self, query: &Query) -> Result<Found> {
+        let depth = query.offset() + query.limit();
+        let mut all = Found::default();
+        for name in query.collections() {
+            let collection = self.collection(name)?;
+            let found = retrieve::search(&collection, &self.parts.embedder, query, depth).await?;
+            all.passages.extend(found.passages);
+            all.degraded.extend(found.degraded);
+            all.trace.extend(found.trace);
+        }
+        // Ties go to the smaller id, so the order never wavers.
+        let order = |a: &Passage, b: &Passage| {
+            b.scores
+                .fused
+                .total_cmp(&a.scores.fused)
+                .then(a.chunk.id.cmp(&b.chunk.id))
+        };
+        all.passages.sort_by(order);
+        all.passages = all
+            .passages
+            .into_iter()
+            .skip(query.offset())
+            .take(query.limit())
+            .collect();
+        all.degraded.sort();
+        all.degraded.dedup();
+        Ok(all)
+    }
+
+    /// The events of an answer; an error means that nothing was sent.
+    pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<EventStream> {
+        answer::start(self, ask).await
+    }
+
+    /// The open collection of that name.
+    pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
+        collection_name(name)?;
+        let open = self
+            .collections
+            .read()
+            .map_err(|_| Error::Internal("the list of collections broke".into()))?;
+        open.get(name).cloned().ok_or_else(|| {
+            let mend = format!("no collection named `{name}`; `portolan index PATH --collection {name}` makes one");
+            Error::NotFound(mend)
+        })
+    }
+
+    /// Opens or makes a collection.
+    pub async fn open_collection(&self, name: &str) -> Result<Arc<Collection>> {
+        if let Ok(open) = self.collection(name) {
+            return Ok(open);
+        }
+        let folder = self.collections_folder().join(collection_name(name)?);
+        let embedder = &self.parts.embedder;
+        let vectors = match &self.parts.vectors {
+            Some(factory) => Some(factory(name, embedder.dimension())?),
+            None => None,
+        };
+        let identity = Identity::current(embedder.name(), embedder.dimension());
+        let collection = Collection::open(&folder, name, identity, vectors).await?;
+        let mut open = self
+            .collections
+            .write()
+            .map_err(|_| Error::Internal("the list of collections broke".into()))?;
+        Ok(open.entry(name.to_owned()).or_insert(collection).clone())
+    }
+
+    fn collections_folder(&self) -> PathBuf {
+        self.parts.data.join("collections")
+    }
+
+    pub(crate) fn open_collections(&self) -> Vec<Arc<Collection>> {
+        self.collections
+            .read()
+            .map(|open| open.values().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn embedder(&self) -> &Arc<dyn Embedder> {
+        &self.parts.embedder
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    pub(crate) fn routes_list(&self) -> &[Route] {
+        &self.parts.routes
+    }
+
+    pub(crate) fn decline_below(&self) -> f32 {
+        self.parts.decline_below
+    }
+
+    pub(crate) fn tasks(&self) -> &tokio_util::task::TaskTracker {
+        &self.tasks
+    }
+
+    pub(crate) fn collection_folder(&self, name: &str) -> PathBuf {
+        self.collections_folder().join(name)
+    }
+
+    pub(crate) fn indexing(&self) -> &Arc<tokio::sync::Mutex<()>> {
+        &self.indexing
+    }
+
+    pub(crate) fn model(&self, route: &str) -> Result<&Arc<dyn ChatModel>> {
+        self.parts
+            .models
+            .get(route)
+            .ok_or_else(|| Error::Internal(format!("route `{route}` has no model")))
+    }
+
+    /// How rare an analysed word is in the first of `names`.
+    pub(crate) fn idf(&self, names: &[String]) -> Box<dyn Fn(&str) -> f32 + Send + Sync> {
+        match names.first().and_then(|name| self.collection(name).ok()) {
+            Some(collection) => Box::new(move |word| collection.idf(word)),
+            None => Box::new(|_| 1.0),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! One answer, from the question to the last event. The stream's end is always `Done` or `Failed`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::engine::citations::{Piece, Tracker};
+use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, record};
+use crate::error::{Error, Result};
+use crate::gateway::{routes::Route, selector, tokens};
+use crate::store::AnswerRecord;
+use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
+
+/// Passages that a prompt can hold.
+const EVIDENCE: usize = 12;
+/// Turns of the conversation that are looked at.
+const TURNS: usize = 12;
+/// Tokens of the instructions and of the question's frame.
+const OVERHEAD: usize = 400;
+/// Events that wait for a slow reader before the model waits too.
+const QUEUE: usize = 64;
+
+/// What is known before the model is asked.
+struct Run {
+    id: String,
+    conversation: String,
+    message: String,
+    route: Route,
+    reason: String,
+    question: String,
+    weighed: evidence::Weighed,
+    prompt: Arc<Prompt>,
+    found: Vec<Passage>,
+}
+
+/// Prepares the run and starts it; an error here means that nothing was sent.
+pub async fn start(engine: &Arc<Engine>, ask: Ask) -> Result<EventStream> {
+    let run = prepare(engine, ask).await?;
+    let (events, receiver) = mpsc::channel(QUEUE);
+    let engine = engine.clone();
+    let task = tokio::spawn(async move { stream(&engine, run, &events).await });
+    // Dropping the stream aborts the task, which drops the call to the model.
+    let guard = Abort(task.abort_handle());
+    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).map(move |event| {
+        let _held = &guard;
+        event
+    });
+    Ok(stream.boxed())
+}
+
+struct Abort(tokio::task::AbortHandle);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
+    let (route, reason) = selector::choose(engine.routes_list(), ask.route.as_deref())?;
+    let route = route.clone();
+    let turns = match &ask.conversation {
+        Some(id) => {
+            engine.store().conversation(Some(id), "", &ask.owner).await?;
+            engine.store().turns(id, TURNS).await?
+        }
+        None => Vec::new(),
+    };
+    let question = memory::stand_alone(ask.message.trim(), &turns);
+    let input = QueryInput {
+        text: question,
+        collections: ask.collections,
+        filter: ask.filter,
+        mode: Mode::Hybrid,
+        limit: Some(EVIDENCE),
+        offset: 0,
+    };
+    let query = Query::parse(input, ask.reader)?;
+    let found = engine.search(&query).await?.passages;
+    let idf = engine.idf(query.collections());
+    let weighed = evidence::weigh(query.text(), &found, &*idf, engine.decline_below());
+    let prompt = build(&route, &turns, &ask.message, query.text(), found.clone())?;
+    let title: String = ask.message.chars().take(80).collect();
+    let conversation = engine
+        .store()
+        .conversation(ask.conversation.as_deref(), &title, &ask.owner)
+        .await?;
+    engine.store().add_question(&conversation, &ask.message).await?;
+    let run = prompt.run.clone();
+    Ok(Run {
+        id: run,
+        conversation,
+        message: Uuid::now_v7().to_string(),
+        route,
+        reason,
+        question: query.text().to_owned(),
+        weighed,
+        prompt: Arc::new(prompt),
+        found,
+    })
+}
+
+fn build(route: &Route, turns: &[Message], message: &str, question: &str, found: Vec<Passage>) -> Result<Prompt> {
+    let window = route.targets.iter().map(|target| target.window).min().unwrap_or(8_192);
+    let answer = route
+        .targets
+        .iter()
+        .map(|target| target.max_output)
+        .min()
+        .unwrap_or(512)
+        .min(window / 4);
+    let model = route
+        .targets
+        .first()
+        .map_or("", |target| target.model.as_str())
+        .to_owned();
+    let count = move |text: &str| tokens::count(&model, text);
+    let room = window.saturating_sub(answer + OVERHEAD + count(message));
+    let turns = pack::recent(turns, room / 4, &count);
+    let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
+    let context = pack::fit(found, room.saturating_sub(spent), &count);
+    let messages = prompt::render(&context, turns, message)?;
+    let run = Uuid::now_v7().to_string();
+    Ok(Prompt {
+        messages,
+        question: question.to_owned(),
+        context,
+        max_tokens: answer,
+        run,
+    })
+}
+
+async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
+    let started = Event::Started {
+        run: run.id.clone(),
+        conversation: run.conversation.clone(),
+        message: run.message.clone(),
+        route: run.route.name.clone(),
+        reason: run.reason.clone(),
+        question: run.question.clone(),
+    };
+    let declined = run.weighed.outcome == Outcome::Declined;
+    let context = if declined {
+        Context::default()
+    } else {
+        run.prompt.context.clone()
+    };
+    // A send fails only when the reader has left; the abort ends this task then.
+    let _ = events.send(started).await;
+    let _ = events.send(Event::Sources(context.passages.clone())).await;
+    let mut tracker = Tracker::new(context.passages);
+    let mut told = Told::default();
+    let outcome = if declined {
+        decline(events).await
+    } else {
+        follow(engine, &run, &mut tracker, &mut told, events).await
+    };
+    let text = if declined { DECLINED } else { tracker.text() };
+    let verdict = verdict(&run, &tracker);
+    let record = AnswerRecord {
+        id: run.message.clone(),
+        run: run.id.clone(),
+        route: run.route.name.clone(),
+        text: text.to_owned(),
+        complete: outcome.is_ok(),
+        outcome: Some(verdict.outcome),
+        sources: if declined {
+            record::numbered(&[])
+        } else {
+            record::numbered(&run.prompt.context.passages)
+        },
+        citations: tracker.citations().to_vec(),
+        usage: told.usage.clone(),
+        problem: outcome.as_ref().err().map(ToString::to_string),
+    };
+    let stored = engine.store().add_answer(&run.conversation, &record).await;
+    let _ = events.send(Event::Verdict(verdict)).await;
+    let _ = events
+        .send(Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms))
+        .await;
+    let last = match (outcome, stored) {
+        (Ok(reason), Ok(())) => Event::Done(reason),
+        (Err(error), _) | (Ok(_), Err(error)) => {
+            tracing::warn!(run = run.id, route = run.route.name, %error, "an answer failed");
+            Event::Failed(Arc::new(error))
+        }
+    };
+    let _ = events.send(last).await;
+}
+
+const DECLINED: &str = "The documents do not say.";
+
+/// What the model told besides the text.
+#[derive(Default)]
+struct Told {
+    usage: Option<Usage>,
+    first_text_ms: Option<u64>,
+}
+
+async fn decline(events: &mpsc::Sender<Event>) -> Result<String> {
+    let _ = events.send(Event::Text(DECLINED.into())).await;
+    Ok("stop".into())
+}
+
+async fn follow(
+    engine: &Arc<Engine>,
+    run: &Run,
+    tracker: &mut Tracker,
+    told: &mut Told,
+    events: &mpsc::Sender<Event>,
+) -> Result<String> {
+    let started = Instant::now();
+    let mut deltas = engine.model(&run.route.name)?.stream(run.prompt.clone()).await?;
+    while let Some(delta) = deltas.next().await {
+        let pieces = match delta? {
+            Delta::Text(text) => {
+                told.first_text_ms.get_or_insert(started.elapsed().as_millis() as u64);
+                tracker.push(&text)
+            }
+            Delta::Usage(usage) => {
+                told.usage = Some(usage);
+                Vec::new()
+            }
+            Delta::Finish(reason) => {
+                send(tracker.finish(), events).await;
+                return Ok(reason);
+            }
+        };
+        send(pieces, events).await;
+    }
+    Err(Error::upstream(
+        crate::error::UpstreamKind::Cut,
+        None,
+        "the stream ended without a finish reason",
+    ))
+}
+
+async fn send(pieces: Vec<Piece>, events: &mpsc::Sender<Event>) {
+    for piece in pieces {
+        let event = match piece {
+            Piece::Text(text) => Event::Text(text),
+            Piece::Citation(citation) => Event::Citation(citation),
+        };
+        let _ = events.send(event).await;
+    }
+}
+
+fn verdict(run: &Run, tracker: &Tracker) -> Verdict {
+    let outcome = match run.weighed.outcome {
+        Outcome::Declined => Outcome::Declined,
+        // An answer that cites nothing is not called an answer.
+        _ if tracker.citations().is_empty() => Outcome::Partial,
+        outcome => outcome,
+    };
+    let nearest = if outcome == Outcome::Declined {
+        run.found.iter().take(3).cloned().collect()
+    } else {
+        Vec::new()
+    };
+    Verdict {
+        outcome,
+        missing: run.weighed.missing.clone(),
+        nearest,
+    }
+}

@@ -1,0 +1,126 @@
+//! Weighs the evidence before a model is asked: answer, answer in part, or decline.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::index::analyse;
+use crate::types::{Outcome, Passage};
+
+/// Below this support the documents are taken not to say; chosen on half of fixtures/golden.jsonl.
+pub const DECLINE_BELOW: f32 = 0.50;
+/// Below this share of the question's words the answer is called partial.
+const PARTIAL_BELOW: f32 = 0.45;
+/// Passages that count as evidence.
+const DEPTH: usize = 5;
+
+/// What the evidence is worth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighed {
+    /// 0 to 1.
+    pub support: f32,
+    /// Share of the question's words, by weight, that the best passage holds.
+    pub coverage: f32,
+    /// Best cosine.
+    pub cosine: f32,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// Words of the question that no passage holds.
+    pub missing: Vec<String>,
+}
+
+/// Words that ask and carry no content of their own.
+const ASKING: &[&str] = &[
+    "what", "which", "who", "whom", "whose", "when", "where", "why", "how", "does", "do", "did", "can", "could",
+    "should", "would", "may", "must", "have", "has", "had", "many", "much", "long", "get", "give", "tell", "say",
+    "need", "our", "we", "you", "your", "my", "me", "i", "us", "someone", "somebody", "anyone", "please", "about",
+];
+
+/// Weighs `passages`, best first, for `question`; `idf` tells how rare an analysed word is.
+pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, decline_below: f32) -> Weighed {
+    let words = content_words(question);
+    let seen: Vec<BTreeSet<String>> = passages.iter().take(DEPTH).map(words_of).collect();
+    let weights: BTreeMap<&String, f32> = words.keys().map(|word| (word, idf(word).max(0.1))).collect();
+    let whole: f32 = weights.values().sum();
+    let covered_by = |held: &BTreeSet<String>| -> f32 {
+        let got: f32 = weights
+            .iter()
+            .filter(|(word, _)| held.contains(**word))
+            .map(|(_, weight)| weight)
+            .sum();
+        if whole > 0.0 { got / whole } else { 0.0 }
+    };
+    let coverage = seen.iter().map(covered_by).fold(0.0, f32::max);
+    let cosine = passages
+        .iter()
+        .take(DEPTH)
+        .filter_map(|passage| passage.scores.vector)
+        .fold(0.0, f32::max);
+    let missing: Vec<String> = words
+        .iter()
+        .filter(|(word, _)| !seen.iter().any(|held| held.contains(*word)))
+        .map(|(_, shown)| shown.clone())
+        .collect();
+    let support = 0.5 * coverage + 0.5 * ((cosine - 0.15) / 0.55).clamp(0.0, 1.0);
+    let unknown_identifier = lacks_identifier(question, passages);
+    let outcome = if passages.is_empty() || support < decline_below || unknown_identifier {
+        Outcome::Declined
+    } else if coverage < PARTIAL_BELOW {
+        Outcome::Partial
+    } else {
+        Outcome::Answered
+    };
+    Weighed {
+        support,
+        coverage,
+        cosine,
+        outcome,
+        missing,
+    }
+}
+
+/// A question about `ERR_9999` is not answered by a passage about `ERR_0042`, however alike they are.
+fn lacks_identifier(question: &str, passages: &[Passage]) -> bool {
+    let asked = analyse::identifiers(question);
+    let with_digit: Vec<&String> = asked
+        .iter()
+        .filter(|name| name.bytes().any(|byte| byte.is_ascii_digit()))
+        .collect();
+    if with_digit.is_empty() {
+        return false;
+    }
+    let held: String = passages.iter().take(DEPTH * 2).fold(String::new(), |mut all, passage| {
+        for part in [
+            passage.document.title.as_str(),
+            &passage.chunk.heading_path.join(" "),
+            &passage.chunk.text,
+        ] {
+            all.push_str(&part.to_lowercase());
+            all.push(' ');
+        }
+        all
+    });
+    !with_digit.iter().any(|name| held.contains(name.as_str()))
+}
+
+fn content_words(question: &str) -> BTreeMap<String, String> {
+    let mut words = BTreeMap::new();
+    for term in analyse::terms(question) {
+        let shown = &question[term.range.clone()];
+        if !term.stop && !ASKING.contains(&shown.to_lowercase().as_str()) {
+            words.entry(term.text).or_insert_with(|| shown.to_owned());
+        }
+    }
+    words
+}
+
+fn words_of(passage: &Passage) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    let headings = passage.chunk.heading_path.join("\n");
+    for text in [
+        passage.document.title.as_str(),
+        headings.as_str(),
+        passage.chunk.text.as_str(),
+    ] {
+        words.extend(analyse::terms(text).into_iter().map(|term| term.text));
+    }
+    words
+}

@@ -1,0 +1,142 @@
+//! The answer without a model: verbatim sentences of the evidence, each with its mark. It says what it is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+
+use crate::engine::citations::sentences;
+use crate::error::Result;
+use crate::gateway::{ChatModel, DeltaStream};
+use crate::index::analyse;
+use crate::types::{Delta, Passage, Prompt, Usage};
+
+/// At most this many sentences are quoted.
+const SENTENCES: usize = 3;
+/// Words that the whole answer may have.
+const WORDS: usize = 70;
+/// Passages that are read.
+const PASSAGES: usize = 4;
+
+/// Chooses sentences by the question's words that they hold.
+#[derive(Debug, Default)]
+pub struct Extractive;
+
+impl ChatModel for Extractive {
+    fn stream(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Result<DeltaStream>> {
+        Box::pin(async move {
+            let mut deltas: Vec<Result<Delta>> = choose(&prompt.question, &prompt.context.passages)
+                .into_iter()
+                .enumerate()
+                .map(|(at, quote)| {
+                    let gap = if at == 0 { "" } else { "\n\n" };
+                    Ok(Delta::Text(format!("{gap}{} [{}]", quote.text, quote.number)))
+                })
+                .collect();
+            deltas.push(Ok(Delta::Usage(Usage {
+                attempts: 1,
+                cost_usd: Some("0".into()),
+                ..Usage::default()
+            })));
+            deltas.push(Ok(Delta::Finish("stop".into())));
+            Ok(futures::stream::iter(deltas).boxed())
+        })
+    }
+}
+
+/// A chosen sentence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quote {
+    /// Verbatim, white space inside a line kept.
+    pub text: String,
+    /// Of the passage, from 1.
+    pub number: usize,
+}
+
+/// The sentences that answer best, best first, at most one repeated idea and `WORDS` words in all.
+pub fn choose(question: &str, passages: &[Passage]) -> Vec<Quote> {
+    let wanted: BTreeSet<String> = analyse::terms(question)
+        .into_iter()
+        .filter(|term| !term.stop)
+        .map(|term| term.text)
+        .collect();
+    let numeric = asks_for_number(question);
+    let mut ranked: Vec<(f32, usize, String)> = Vec::new();
+    for (at, passage) in passages.iter().take(PASSAGES).enumerate() {
+        let headings = words(&passage.chunk.heading_path.join("\n"));
+        for span in sentences(&passage.chunk.text) {
+            let text = &passage.chunk.text[span];
+            let score = score(text, &wanted, &headings, numeric) + prior(at);
+            ranked.push((score, at + 1, text.to_owned()));
+        }
+    }
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
+    let mut chosen: Vec<Quote> = Vec::new();
+    let mut used = 0;
+    let best = ranked.first().map_or(0.0, |first| first.0);
+    for (score, number, text) in ranked {
+        let length = text.split_whitespace().count();
+        let fits = chosen.is_empty() || used + length <= WORDS;
+        let new = !chosen.iter().any(|quote| quote.text == text);
+        if fits && new && score >= best * 0.5 {
+            used += length;
+            chosen.push(Quote { text, number });
+        }
+        if chosen.len() == SENTENCES {
+            break;
+        }
+    }
+    chosen
+}
+
+/// The retriever's order is evidence too.
+fn prior(at: usize) -> f32 {
+    0.35 / (1.0 + at as f32)
+}
+
+fn score(sentence: &str, wanted: &BTreeSet<String>, headings: &BTreeSet<String>, numeric: bool) -> f32 {
+    let held = words(sentence);
+    let n = wanted.len().max(1) as f32;
+    let direct = wanted.intersection(&held).count() as f32 / n;
+    let above = wanted.difference(&held).filter(|word| headings.contains(*word)).count() as f32 / n;
+    let number = if numeric && sentence.bytes().any(|byte| byte.is_ascii_digit()) {
+        0.15
+    } else {
+        0.0
+    };
+    // A heading or a label alone answers nothing.
+    let short = if sentence.split_whitespace().count() < 4 {
+        -0.3
+    } else {
+        0.0
+    };
+    let question = if sentence.ends_with('?') { -0.2 } else { 0.0 };
+    direct + 0.4 * above + number + short + question
+}
+
+fn asks_for_number(question: &str) -> bool {
+    let lower = question.to_lowercase();
+    [
+        "how many",
+        "how much",
+        "how long",
+        "how often",
+        "when",
+        "what price",
+        "cost",
+        "limit",
+        "how far",
+        "how old",
+    ]
+    .iter()
+    .any(|phrase| lower.contains(phrase))
+}
+
+fn words(text: &str) -> BTreeSet<String> {
+    analyse::terms(text)
+        .into_iter()
+        .filter(|term| !term.stop)
+        .map(|term| term.text)
+        .collect()
+}

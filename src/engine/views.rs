@@ -1,0 +1,184 @@
+//! What the engine shows of itself: routes, collections, documents, conversations, jobs.
+
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::gateway::routes::RouteKind;
+use crate::store::{ConversationRow, MessageRow, StoredCitation};
+use crate::types::{Document, DocumentCard, DocumentId, Reader};
+
+/// A route, without secrets.
+#[derive(Clone, Debug)]
+pub struct RouteView {
+    /// Its name.
+    pub name: String,
+    /// One line for the reader.
+    pub description: String,
+    /// `extractive` or `gateway`.
+    pub kind: &'static str,
+    /// Whether it answers when none is named.
+    pub default: bool,
+    /// Why it cannot be used now, and the mend.
+    pub unavailable: Option<String>,
+    /// Where it leads.
+    pub targets: Vec<TargetView>,
+}
+
+/// A route's target, without secrets.
+#[derive(Clone, Debug)]
+pub struct TargetView {
+    /// The provider's name at the gateway.
+    pub provider: String,
+    /// The model's name.
+    pub model: String,
+    /// Context window in tokens.
+    pub window: usize,
+}
+
+/// A collection and its size.
+#[derive(Clone, Debug)]
+pub struct CollectionView {
+    /// Its name.
+    pub name: String,
+    /// Documents in it.
+    pub documents: usize,
+    /// Chunks in it.
+    pub chunks: usize,
+}
+
+impl Engine {
+    /// The declared routes.
+    pub fn routes(&self) -> Vec<RouteView> {
+        let view = |route: &crate::gateway::routes::Route| RouteView {
+            name: route.name.clone(),
+            description: route.description.clone(),
+            kind: if route.kind == RouteKind::Extractive {
+                "extractive"
+            } else {
+                "gateway"
+            },
+            default: route.default,
+            unavailable: route.unavailable.clone(),
+            targets: route
+                .targets
+                .iter()
+                .map(|target| TargetView {
+                    provider: target.provider.clone(),
+                    model: target.model.clone(),
+                    window: target.window,
+                })
+                .collect(),
+        };
+        self.routes_list().iter().map(view).collect()
+    }
+
+    /// The open collections, by name.
+    pub fn collections(&self) -> Vec<CollectionView> {
+        let view = |collection: &crate::index::Collection| {
+            let statistics = collection.statistics();
+            let name = collection.name().to_owned();
+            CollectionView {
+                name,
+                documents: statistics.documents,
+                chunks: statistics.chunks,
+            }
+        };
+        self.open_collections()
+            .iter()
+            .map(|collection| view(collection))
+            .collect()
+    }
+
+    /// Documents by URI, and how many there are.
+    pub fn documents(
+        &self,
+        collection: &str,
+        reader: &Reader,
+        offset: usize,
+        limit: usize,
+    ) -> Result<(usize, Vec<DocumentCard>)> {
+        self.collection(collection)?.documents(reader, offset, limit)
+    }
+
+    /// One document with its text.
+    pub fn document(&self, collection: &str, id: DocumentId, reader: &Reader) -> Result<Document> {
+        let document = self.collection(collection)?.document(id, reader)?;
+        document.ok_or_else(|| {
+            Error::NotFound(format!(
+                "no document `{id}` in `{collection}`; it may have been removed"
+            ))
+        })
+    }
+
+    /// Removes a document, its vectors and what was cited of it.
+    pub async fn remove_document(&self, collection: &str, id: DocumentId) -> Result<()> {
+        let open = self.collection(collection)?;
+        self.document(collection, id, &Reader::Everything)?;
+        open.publish(Vec::new(), vec![id]).await?;
+        self.store().erase_document(id).await?;
+        Ok(())
+    }
+
+    /// A job as on the wire.
+    pub async fn job(&self, id: &str) -> Result<Value> {
+        let job = self.store().job(id).await?;
+        let job = job.ok_or_else(|| Error::NotFound(format!("no job `{id}`")))?;
+        serde_json::to_value(job).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// The owner's conversations, latest first.
+    pub async fn conversations(&self, owner: &str) -> Result<Value> {
+        let rows = self.store().conversations(owner, 200).await?;
+        Ok(json!({ "conversations": rows.iter().map(head).collect::<Vec<_>>() }))
+    }
+
+    /// One conversation with its messages.
+    pub async fn conversation(&self, id: &str, owner: &str) -> Result<Value> {
+        let (row, messages) = self.store().messages(id, owner).await?;
+        let mut value = head(&row);
+        value["messages"] = messages.iter().map(message).collect();
+        Ok(value)
+    }
+
+    /// Removes a conversation; false when there was none.
+    pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
+        self.store().remove_conversation(id, owner).await
+    }
+
+    /// Whether requests can be served.
+    pub fn ready(&self) -> bool {
+        true
+    }
+}
+
+fn head(row: &ConversationRow) -> Value {
+    json!({ "id": row.id, "title": row.title, "created_at": row.created_at, "updated_at": row.updated_at })
+}
+
+fn message(row: &MessageRow) -> Value {
+    let citation = |one: &StoredCitation| {
+        json!({
+            "number": one.number,
+            "answer_range": [one.answer_range.start, one.answer_range.end],
+            "document": one.document.to_string(),
+            "version": one.version,
+            "source_range": one.source_range.as_ref().map(|range| [range.start, range.end]),
+            "quote": one.quote,
+            "checked": one.checked,
+            "removed": one.removed,
+        })
+    };
+    json!({
+        "id": row.id,
+        "role": row.role,
+        "text": row.text,
+        "state": row.state,
+        "route": row.route,
+        "created_at": row.created_at,
+        "verdict": row.outcome.map(crate::types::Outcome::as_str),
+        "sources": row.sources,
+        "citations": row.citations.iter().map(citation).collect::<Vec<_>>(),
+        "problem": row.problem,
+    })
+}
