@@ -15,3 +15,7 @@ pub mod gateway;
 pub mod store;
 
 pub mod engine;
+
+pub mod app;
+
+pub mod cli;

@@ -1,1 +1,100 @@
-//! Being written.
+//! The command line. One file a subcommand; exit code 0 good, 1 failed, 2 wrong use.
+
+mod ask;
+mod eval;
+mod index;
+mod search;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, environment};
+use crate::error::{Error, Result};
+use crate::telemetry;
+
+/// Search and cited chat over your own documents.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  portolan index docs/\n  portolan ask \"How many days of leave do we get?\""
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub struct Common {
+    /// Settings file; `./portolan.toml` when it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the data.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the service.
+    #[arg(long, global = true, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// JSON on standard output, for scripts.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Index a folder or a file into a collection; unchanged files are skipped, deleted ones follow.
+    Index(index::Index),
+    /// Search a collection.
+    Search(search::Search),
+    /// Ask a question; the answer streams with its sources.
+    Ask(ask::Ask),
+    /// Measure retrieval on a BEIR folder, or answers on golden questions.
+    Eval(eval::Eval),
+}
+
+/// Runs a command to its exit code.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match start(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("portolan: {error}");
+            ExitCode::from(if matches!(error, Error::BadInput { .. }) { 2 } else { 1 })
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<ExitCode> {
+    let environment = environment();
+    telemetry::start(environment.get("PORTOLAN_LOG").map_or("warn", String::as_str), false);
+    let mut config = Config::load(arguments.common.config.as_deref(), environment)?;
+    if let Some(data) = arguments.common.data {
+        config.data = data;
+    }
+    if let Some(listen) = arguments.common.listen {
+        config.listen = listen;
+    }
+    let json = arguments.common.json;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Error::storage("cannot start threads", error))?;
+    runtime.block_on(async move {
+        match arguments.command {
+            Command::Index(command) => index::run(&config, command, json).await,
+            Command::Search(command) => search::run(&config, command, json).await,
+            Command::Ask(command) => ask::run(&config, command, json).await,
+            Command::Eval(command) => eval::run(&config, command, json).await,
+        }
+    })
+}
+
+/// Writes to standard output; a closed pipe ends the program quietly.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,81 @@
+//! `portolan index PATH`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use crate::app;
+use crate::cli::print;
+use crate::config::Config;
+use crate::error::Result;
+
+/// Index a folder or a file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  portolan index docs/ --collection handbook")]
+pub struct Index {
+    /// A folder or a file: Markdown, text, HTML, PDF.
+    path: PathBuf,
+    /// Where to put it.
+    #[arg(long, default_value = "default")]
+    collection: String,
+}
+
+pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<ExitCode> {
+    let engine = app::open(config).await?;
+    let job = engine.index_path(&command.collection, command.path).await?;
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} documents {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    let mut pulse = tokio::time::interval(Duration::from_millis(100));
+    let state = loop {
+        pulse.tick().await;
+        let state = engine.job(&job).await?;
+        bar.set_length(number(&state, "documents"));
+        bar.set_position(
+            ["added", "changed", "unchanged"]
+                .iter()
+                .map(|key| number(&state, key))
+                .sum(),
+        );
+        if state["state"] != "running" {
+            break state;
+        }
+    };
+    bar.finish_and_clear();
+    if json {
+        print(&format!("{state}\n"));
+    } else {
+        print(&summary(&state, &command.collection));
+    }
+    let good = state["state"] == "done";
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn summary(state: &Value, collection: &str) -> String {
+    let mut text = format!(
+        "{} documents in `{collection}`: {} added, {} changed, {} unchanged, {} deleted; {} chunks in {:.1} s\n",
+        number(state, "documents"),
+        number(state, "added"),
+        number(state, "changed"),
+        number(state, "unchanged"),
+        number(state, "deleted"),
+        number(state, "chunks"),
+        number(state, "took_ms") as f64 / 1000.0,
+    );
+    for error in state["errors"].as_array().into_iter().flatten() {
+        text.push_str(&format!(
+            "  {}: {}\n",
+            error["uri"].as_str().unwrap_or(""),
+            error["detail"].as_str().unwrap_or("")
+        ));
+    }
+    text
+}
+
+fn number(state: &Value, key: &str) -> u64 {
+    state[key].as_u64().unwrap_or_default()
+}
