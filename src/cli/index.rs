@@ -67,11 +67,8 @@ fn summary(state: &Value, collection: &str) -> String {
         number(state, "took_ms") as f64 / 1000.0,
     );
     for error in state["errors"].as_array().into_iter().flatten() {
-        text.push_str(&format!(
-            "  {}: {}\n",
-            error["uri"].as_str().unwrap_or(""),
-            error["detail"].as_str().unwrap_or("")
-        ));
+        let part = |key: &str| error[key].as_str().unwrap_or_default();
+        text.extend(["  ", part("uri"), ": ", part("detail"), "\n"]);
     }
     text
 }

@@ -1,5 +1,7 @@
 //! The command line. One file a subcommand; exit code 0 good, 1 failed, 2 wrong use.
 
+#![allow(clippy::print_stderr, reason = "the command line speaks to a person")]
+
 mod ask;
 mod eval;
 mod index;
@@ -70,7 +72,12 @@ pub fn run(arguments: Arguments) -> ExitCode {
 
 fn start(arguments: Arguments) -> Result<ExitCode> {
     let environment = environment();
-    telemetry::start(environment.get("PORTOLAN_LOG").map_or("warn", String::as_str), false);
+    telemetry::start(
+        environment
+            .get("PORTOLAN_LOG")
+            .map_or("warn,qdrant_edge=error", String::as_str),
+        false,
+    );
     let mut config = Config::load(arguments.common.config.as_deref(), environment)?;
     if let Some(data) = arguments.common.data {
         config.data = data;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::types::{ChunkId, Hit, Scores};
 
-/// Weight of the vector leg in the convex mix; chosen on SciFact, see docs/quality.md.
+/// Weight of the vector leg in the convex mix; chosen on `SciFact`, see docs/quality.md.
 pub const VECTOR_WEIGHT: f32 = 0.5;
 
 /// A fused hit with the scores of each leg.

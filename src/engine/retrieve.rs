@@ -85,9 +85,9 @@ pub async fn candidates(
                     count: hits.len(),
                 });
                 if name == "lexical" {
-                    candidates.lexical = hits
+                    candidates.lexical = hits;
                 } else {
-                    candidates.vector = hits
+                    candidates.vector = hits;
                 }
             }
             Some((Err(error), took)) => {

@@ -131,7 +131,7 @@ impl Lexical {
         let mut hits = Vec::with_capacity(found.len());
         for (score, address) in found {
             hits.push(Hit {
-                chunk: self.chunk_id(&searcher, address)?,
+                chunk: Self::chunk_id(&searcher, address)?,
                 score,
             });
         }
@@ -140,7 +140,7 @@ impl Lexical {
         Ok(hits)
     }
 
-    fn chunk_id(&self, searcher: &Searcher, address: DocAddress) -> Result<ChunkId> {
+    fn chunk_id(searcher: &Searcher, address: DocAddress) -> Result<ChunkId> {
         let columns = searcher.segment_reader(address.segment_ord).fast_fields();
         let read = |name: &str| -> Result<u64> {
             let column = columns
@@ -175,7 +175,7 @@ impl Lexical {
         }
         if clauses.is_empty() {
             // Only stop words: they are searched for as they are written.
-            let words = self.exact_terms(text);
+            let words = Self::exact_terms(text);
             clauses.extend(
                 words
                     .iter()
@@ -187,8 +187,7 @@ impl Lexical {
     }
 
     fn phrase(&self, phrase: &str) -> Option<Box<dyn Query>> {
-        let terms: Vec<Term> = self
-            .exact_terms(phrase)
+        let terms: Vec<Term> = Self::exact_terms(phrase)
             .iter()
             .map(|word| Term::from_field_text(self.fields.exact, word))
             .collect();
@@ -199,7 +198,7 @@ impl Lexical {
         }
     }
 
-    fn exact_terms(&self, text: &str) -> Vec<String> {
+    fn exact_terms(text: &str) -> Vec<String> {
         let mut analyser = analyse::exact();
         let mut stream = analyser.token_stream(text);
         let mut words = Vec::new();
@@ -234,7 +233,7 @@ impl Lexical {
         let mut ids = BTreeSet::new();
         self.walk(|searcher, address, is_record| {
             if !is_record {
-                ids.insert(self.chunk_id(searcher, address)?);
+                ids.insert(Self::chunk_id(searcher, address)?);
             }
             Ok(())
         })?;

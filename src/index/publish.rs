@@ -46,7 +46,7 @@ impl Publisher {
             .flat_map(|replacement| &replacement.chunks)
             .map(|chunk| chunk.id)
             .collect();
-        let before = self.chunks_before(lexical, batch, removals)?;
+        let before = chunks_before(lexical, batch, removals)?;
         let points: Vec<Point> = batch.iter().flat_map(points).collect();
         if !points.is_empty() {
             vectors.upsert(points).await?;
@@ -79,26 +79,21 @@ impl Publisher {
             .map_err(|error| Error::storage("cannot commit the index", error))?;
         lexical.reload()
     }
+}
 
-    /// Ids of the chunks that this batch replaces; made again from the stored documents, since ids are content.
-    fn chunks_before(
-        &self,
-        lexical: &Lexical,
-        batch: &[Replacement],
-        removals: &[DocumentId],
-    ) -> Result<BTreeSet<ChunkId>> {
-        let mut before = BTreeSet::new();
-        for id in batch
-            .iter()
-            .map(|replacement| replacement.document.id)
-            .chain(removals.iter().copied())
-        {
-            if let Some(document) = lexical.document(id)? {
-                before.extend(indexer::chunk::split(&document).into_iter().map(|chunk| chunk.id));
-            }
+/// Ids of the chunks that this batch replaces; made again from the stored documents, since ids are content.
+fn chunks_before(lexical: &Lexical, batch: &[Replacement], removals: &[DocumentId]) -> Result<BTreeSet<ChunkId>> {
+    let mut before = BTreeSet::new();
+    for id in batch
+        .iter()
+        .map(|replacement| replacement.document.id)
+        .chain(removals.iter().copied())
+    {
+        if let Some(document) = lexical.document(id)? {
+            before.extend(indexer::chunk::split(&document).into_iter().map(|chunk| chunk.id));
         }
-        Ok(before)
     }
+    Ok(before)
 }
 
 fn points(replacement: &Replacement) -> impl Iterator<Item = Point> {

@@ -25,7 +25,8 @@ const COLLECTION: &str = "golden";
 #[serde(deny_unknown_fields)]
 struct Question {
     id: String,
-    question: String,
+    #[serde(rename = "question")]
+    text: String,
     answerable: bool,
     document: Option<String>,
     #[serde(rename = "quote")]
@@ -99,7 +100,7 @@ pub(super) async fn run(config: &Config, command: &Eval, json: bool) -> Result<E
                 question.id,
                 question.kind,
                 outcome.as_str(),
-                question.question
+                question.text
             ));
         }
     }
@@ -156,7 +157,7 @@ async fn ask(
     conversation: Option<String>,
 ) -> Result<(String, Vec<DocumentId>, Outcome)> {
     let ask = Ask {
-        message: question.question.clone(),
+        message: question.text.clone(),
         conversation,
         collections: vec![COLLECTION.to_owned()],
         filter: Filter::default(),

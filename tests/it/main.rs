@@ -1,0 +1,5 @@
+//! The integration tests: one binary, so that it links once.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod tidy;
