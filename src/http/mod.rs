@@ -1,1 +1,157 @@
-//! Being written.
+//! The HTTP service: the route table and the layers around it. Handlers are two hops from the engine.
+
+pub mod auth;
+pub mod chat;
+pub mod conversations;
+pub mod documents;
+pub mod filter;
+pub mod models;
+pub mod openai;
+pub mod ops;
+pub mod pointer;
+pub mod problem;
+pub mod search;
+pub mod ui;
+pub mod wire;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Router};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::http::problem::BodyLimit;
+
+/// How many files of the largest size one upload may hold.
+const FILES_OF_LARGEST_SIZE: usize = 4;
+
+/// Writes all metrics as Prometheus text.
+pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What the service is told.
+pub struct HttpSettings {
+    /// Wanted from every caller, when set.
+    pub api_key: Option<String>,
+    /// The right to index paths of this machine.
+    pub operator_token: String,
+    /// The largest body, and the largest file of an upload.
+    pub body_bytes: usize,
+    /// Searches at once.
+    pub searches: usize,
+    /// Answers at once.
+    pub streams: usize,
+    /// The exposition, when metrics are recorded.
+    pub metrics: Option<Metrics>,
+    /// Names beside the loopback ones that `Host` and `Origin` may hold, without ports.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// What every handler shares; cheap to clone.
+#[derive(Clone)]
+pub struct HttpState(Arc<Shared>);
+
+struct Shared {
+    engine: Arc<Engine>,
+    settings: HttpSettings,
+    searches: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+}
+
+impl HttpState {
+    /// The state over `engine`.
+    pub fn new(engine: Arc<Engine>, settings: HttpSettings) -> Self {
+        let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        Self(Arc::new(Shared {
+            engine,
+            searches: permits(settings.searches),
+            streams: permits(settings.streams),
+            settings,
+        }))
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &HttpSettings {
+        &self.0.settings
+    }
+
+    /// The right to search now; nobody waits in line.
+    pub fn search_permit(&self) -> Result<OwnedSemaphorePermit> {
+        self.0
+            .searches
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| problem::overloaded("searches"))
+    }
+
+    /// The right to stream an answer now; held until the stream ends.
+    pub fn stream_permit(&self) -> Result<OwnedSemaphorePermit> {
+        self.0
+            .streams
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| problem::overloaded("answers"))
+    }
+}
+
+/// All routes with all layers.
+pub fn router(state: HttpState) -> Router {
+    let limit = state.settings().body_bytes;
+    let upload = limit.saturating_mul(FILES_OF_LARGEST_SIZE);
+    let put = post(documents::put).layer(DefaultBodyLimit::max(upload));
+    Router::new()
+        .route("/v1/search", post(search::search))
+        .route("/v1/chat", post(chat::chat))
+        .route("/v1/routes", get(models::routes))
+        .route("/v1/collections", get(models::collections))
+        .route("/v1/documents", get(documents::list).merge(put))
+        .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
+        .route("/v1/documents/{id}/source", get(documents::source))
+        .route("/v1/jobs/{id}", get(documents::job))
+        .route("/v1/index", post(documents::index_path))
+        .route("/v1/conversations", get(conversations::list))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::get).delete(conversations::remove),
+        )
+        .route("/v1/chat/completions", post(openai::chat_completions))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{id}", get(openai::model))
+        .route("/healthz", get(ops::alive))
+        .route("/readyz", get(ops::ready))
+        .route("/metrics", get(ops::metrics))
+        .fallback(ui::asset)
+        .method_not_allowed_fallback(problem::wrong_method)
+        // From here on, what is written last sees the request first.
+        .layer(DefaultBodyLimit::max(limit))
+        .layer(Extension(BodyLimit(limit)))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), auth::check))
+        .layer(from_fn(openai::reshape))
+        // Leaves `text/event-stream` and images alone.
+        .layer(CompressionLayer::new())
+        .layer(from_fn(ops::observe))
+        .with_state(state)
+}
+
+// The cause was written to standard error by the panic hook; it is not for the caller.
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a request's handler panicked");
+    problem::internal().into_response()
+}
+
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

@@ -1,0 +1,263 @@
+//! `/v1/documents`, `/v1/jobs` and `/v1/index`: what is searched, put, listed, read and removed.
+
+use std::path::PathBuf;
+
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{Extension, FromRequest, Multipart, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::http::HttpState;
+use crate::http::auth::Caller;
+use crate::http::problem::{Answer, Body, Id, Params, Problem, reply, too_large, wrong_type};
+use crate::http::wire::{self, DocumentBody, IndexBody};
+use crate::types::{Document, DocumentId, Item, Metadata, collection_name};
+
+/// The longest name of a document, in bytes.
+const MAX_URI_BYTES: usize = 2_048;
+/// The most documents of one page.
+const MAX_PAGE: usize = 1_000;
+/// The most files of one upload.
+const MAX_FILES: usize = 1_000;
+
+/// The query string of all of these.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    #[serde(default = "default_collection")]
+    collection: String,
+    version: Option<String>,
+}
+
+/// The query string of the list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Page {
+    #[serde(default = "default_collection")]
+    collection: String,
+    #[serde(default)]
+    offset: usize,
+    #[serde(default = "default_page")]
+    limit: usize,
+}
+
+fn default_collection() -> String {
+    "default".to_owned()
+}
+
+fn default_page() -> usize {
+    100
+}
+
+/// `GET /v1/documents`.
+pub async fn list(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Params(page): Params<Page>,
+) -> Answer<Response> {
+    collection_name(&page.collection)?;
+    if page.limit == 0 || page.limit > MAX_PAGE {
+        return Err(Error::bad_input(
+            "/limit",
+            format!("`limit` is {}; it goes from 1 to {MAX_PAGE}", page.limit),
+        )
+        .into());
+    }
+    let (total, cards) = state
+        .engine()
+        .documents(&page.collection, &caller.reader(), page.offset, page.limit)?;
+    let documents: Value = cards.iter().map(wire::card).collect();
+    Ok(reply(StatusCode::OK, json!({ "documents": documents, "total": total })))
+}
+
+/// `GET /v1/documents/{id}`.
+pub async fn get(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Params(place): Params<Place>,
+    Id(id): Id,
+) -> Answer<Response> {
+    Ok(reply(
+        StatusCode::OK,
+        wire::document(&stored(&state, &caller, &place, &id)?),
+    ))
+}
+
+/// `GET /v1/documents/{id}/source`.
+pub async fn source(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Params(place): Params<Place>,
+    Id(id): Id,
+) -> Answer<Response> {
+    Ok(reply(
+        StatusCode::OK,
+        wire::source(&stored(&state, &caller, &place, &id)?),
+    ))
+}
+
+fn stored(state: &HttpState, caller: &Caller, place: &Place, id: &str) -> Result<Document> {
+    collection_name(&place.collection)?;
+    let document = state
+        .engine()
+        .document(&place.collection, parse_id(id)?, &caller.reader())?;
+    match &place.version {
+        // A cited range means nothing in another version.
+        Some(version) if *version != document.fingerprint => Err(Error::NotFound(format!(
+            "document `{id}` has changed since; only its version `{}` is stored",
+            document.fingerprint
+        ))),
+        _ => Ok(document),
+    }
+}
+
+fn parse_id(id: &str) -> Result<DocumentId> {
+    id.parse()
+        .map_err(|_| Error::NotFound("no such document; its id is a UUID, as search results name it".into()))
+}
+
+/// `DELETE /v1/documents/{id}`.
+pub async fn remove(State(state): State<HttpState>, Params(place): Params<Place>, Id(id): Id) -> Answer<Response> {
+    collection_name(&place.collection)?;
+    state
+        .engine()
+        .remove_document(&place.collection, parse_id(&id)?)
+        .await?;
+    Ok(reply(StatusCode::OK, json!({ "removed": true })))
+}
+
+/// `GET /v1/jobs/{id}`.
+pub async fn job(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
+    Ok(reply(StatusCode::OK, state.engine().job(&id).await?))
+}
+
+/// `POST /v1/documents`: one as JSON, or files.
+pub async fn put(State(state): State<HttpState>, Params(place): Params<Place>, request: Request) -> Answer<Response> {
+    collection_name(&place.collection)?;
+    let media_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media_type = media_type.unwrap_or_default().to_ascii_lowercase();
+    let limit = state.settings().body_bytes;
+    let items = if media_type.starts_with("multipart/form-data") {
+        let form = Multipart::from_request(request, &()).await;
+        files(
+            form.map_err(|_| wrong_type("`multipart/form-data` with a boundary"))?,
+            limit,
+        )
+        .await?
+    } else if media_type.contains("json") {
+        let Body(body) = Body::<DocumentBody>::from_request(request, &()).await?;
+        if body.text.len() > limit {
+            return Err(too_large("the document", limit));
+        }
+        vec![item(body)?]
+    } else {
+        return Err(wrong_type("`application/json` or `multipart/form-data`"));
+    };
+    let job = state.engine().put(&place.collection, items).await?;
+    Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
+}
+
+fn item(body: DocumentBody) -> Result<Item> {
+    check_uri(&body.uri, "/uri")?;
+    let mut metadata = body.metadata;
+    if let Some(title) = body.title {
+        metadata.insert("title".into(), title.into());
+    }
+    Ok(Item {
+        uri: body.uri,
+        media_type: body.media_type,
+        bytes: body.text.into_bytes(),
+        metadata,
+        principals: body.principals,
+        modified: None,
+    })
+}
+
+fn check_uri(uri: &str, pointer: &str) -> Result<()> {
+    if uri.trim().is_empty() || uri.len() > MAX_URI_BYTES || uri.chars().any(char::is_control) {
+        let detail = format!(
+            "a document's name has 1 to {MAX_URI_BYTES} bytes and no control characters, such as `handbook/leave.md`"
+        );
+        return Err(Error::bad_input(pointer, detail));
+    }
+    Ok(())
+}
+
+async fn files(mut form: Multipart, limit: usize) -> Answer<Vec<Item>> {
+    let mut items = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|error| broken(&error, limit))? {
+        let pointer = format!("/{}", items.len());
+        if items.len() == MAX_FILES {
+            return Err(Error::bad_input(
+                &pointer,
+                format!("one upload has at most {MAX_FILES} files; send the rest in another"),
+            )
+            .into());
+        }
+        let Some(uri) = field.file_name().map(ToOwned::to_owned) else {
+            return Err(Error::bad_input(&pointer, "this part has no file name; send files only").into());
+        };
+        check_uri(&uri, &pointer)?;
+        items.push(Item {
+            uri,
+            media_type: field.content_type().map(ToOwned::to_owned),
+            bytes: content(field, limit).await?,
+            metadata: Metadata::new(),
+            principals: Vec::new(),
+            modified: None,
+        });
+    }
+    if items.is_empty() {
+        return Err(Error::bad_input("", "the upload has no files; send at least one").into());
+    }
+    Ok(items)
+}
+
+/// Reads one file, and stops reading at the limit.
+async fn content(mut field: Field<'_>, limit: usize) -> Answer<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(part) = field.chunk().await.map_err(|error| broken(&error, limit))? {
+        if bytes.len() + part.len() > limit {
+            return Err(too_large("a file", limit));
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Ok(bytes)
+}
+
+fn broken(error: &MultipartError, limit: usize) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large(
+            "the upload as a whole",
+            limit.saturating_mul(super::FILES_OF_LARGEST_SIZE),
+        );
+    }
+    Error::bad_input("", "the upload is broken or ends too early; send it again").into()
+}
+
+/// `POST /v1/index`: a path of the service's machine, for its operator alone.
+pub async fn index_path(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<IndexBody>,
+) -> Answer<Response> {
+    if !caller.operator {
+        return Err(Error::Forbidden(
+            "only the operator may index paths; the token is in serve.json of the data folder".into(),
+        )
+        .into());
+    }
+    collection_name(&body.collection)?;
+    let path = PathBuf::from(&body.path);
+    if !path.is_absolute() {
+        return Err(Error::bad_input("/path", "the path is relative to nothing here; send an absolute one").into());
+    }
+    let job = state.engine().index_path(&body.collection, path).await?;
+    Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
+}

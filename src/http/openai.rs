@@ -1,0 +1,343 @@
+//! `OpenAI`'s shapes over our routes: `/v1/chat/completions` and `/v1/models`. A model is a route.
+//!
+//! The last user message is the question; what went before is known by `metadata.conversation`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Extension, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::response::sse;
+use futures::{StreamExt, stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::engine::{Ask, EventStream};
+use crate::error::{Error, Result};
+use crate::http::HttpState;
+use crate::http::auth::Caller;
+use crate::http::chat::{respond, whole};
+use crate::http::problem::{Answer, Body, Id, Problem, reply};
+use crate::http::wire::{self, EventWriter, OneOrMany};
+use crate::types::{Citation, Event, Usage};
+
+/// Body of `POST /v1/chat/completions`; clients send more than we use, so unknown fields pass.
+#[derive(Debug, Deserialize)]
+pub struct CompletionBody {
+    #[serde(default)]
+    model: String,
+    messages: Vec<CompletionMessage>,
+    #[serde(default)]
+    stream: bool,
+    stream_options: Option<StreamOptions>,
+    n: Option<u64>,
+    metadata: Option<CompletionMetadata>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CompletionMessage {
+    role: String,
+    content: Option<Content>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct CompletionMetadata {
+    conversation: Option<String>,
+    collection: Option<OneOrMany>,
+}
+
+/// `POST /v1/chat/completions`.
+pub async fn chat_completions(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<CompletionBody>,
+) -> Answer<Response> {
+    let include_usage = body
+        .stream_options
+        .as_ref()
+        .is_some_and(|options| options.include_usage);
+    let streams = body.stream;
+    let writer = Completion::new(&body.model, include_usage);
+    let ask = ask(body, caller)?;
+    let permit = state.stream_permit()?;
+    let events = whole(state.engine().answer(ask).await?, permit);
+    if streams {
+        Ok(event_stream(events, writer))
+    } else {
+        collect(events, writer).await
+    }
+}
+
+fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
+    if body.n.is_some_and(|n| n != 1) {
+        return Err(Error::bad_input("/n", "one answer is given; leave `n` out or send 1"));
+    }
+    let last = body
+        .messages
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(_, message)| message.role == "user");
+    let Some((at, message)) = last else {
+        return Err(Error::bad_input(
+            "/messages",
+            "there is no message with the role `user`; the last one is the question",
+        ));
+    };
+    let text = match &message.content {
+        None => String::new(),
+        Some(Content::Text(text)) => text.clone(),
+        Some(Content::Parts(parts)) => parts
+            .iter()
+            .map(|part| part.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n"),
+    };
+    let (conversation, collection) = body
+        .metadata
+        .map_or((None, None), |metadata| (metadata.conversation, metadata.collection));
+    let topic = wire::topic(&text, collection, None, &format!("/messages/{at}/content"))?;
+    Ok(Ask {
+        message: topic.message,
+        conversation,
+        collections: topic.collections,
+        filter: topic.filter,
+        // The names that stand for whatever route is the default.
+        route: (!matches!(body.model.as_str(), "" | "default" | "portolan")).then_some(body.model),
+        reader: caller.reader(),
+        owner: caller.owner,
+    })
+}
+
+/// What is known of the answer while it is written.
+struct Completion {
+    id: String,
+    conversation: String,
+    model: String,
+    created: u64,
+    include_usage: bool,
+    sources: EventWriter,
+    text: String,
+    annotations: Vec<Value>,
+    usage: Usage,
+}
+
+impl Completion {
+    fn new(model: &str, include_usage: bool) -> Self {
+        Self {
+            id: String::new(),
+            conversation: String::new(),
+            model: model.to_owned(),
+            created: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            include_usage,
+            sources: EventWriter::default(),
+            text: String::new(),
+            annotations: Vec::new(),
+            usage: Usage::default(),
+        }
+    }
+
+    /// The data lines that the event makes.
+    fn write(&mut self, event: &Event) -> Vec<String> {
+        match event {
+            Event::Started { .. } => {
+                self.note(event);
+                vec![self.chunk(&json!({ "role": "assistant", "content": "" }), None)]
+            }
+            Event::Text(delta) => {
+                self.note(event);
+                vec![self.chunk(&json!({ "content": delta }), None)]
+            }
+            Event::Done(reason) => {
+                let mut lines = vec![self.chunk(&json!({ "annotations": self.annotations }), Some(reason))];
+                if self.include_usage {
+                    let mut last = self.frame("chat.completion.chunk", &json!([]));
+                    last["usage"] = usage(&self.usage);
+                    lines.push(last.to_string());
+                }
+                lines.push("[DONE]".to_owned());
+                lines
+            }
+            // No `[DONE]`: a client must not take this for a whole answer.
+            Event::Failed(error) => vec![error_body(&Problem::from(error)).to_string()],
+            _ => {
+                self.note(event);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Remembers what the event says.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Started {
+                run,
+                conversation,
+                route,
+                ..
+            } => {
+                self.id = format!("chatcmpl-{run}");
+                self.conversation.clone_from(conversation);
+                self.model.clone_from(route);
+            }
+            Event::Sources(_) => drop(self.sources.write(event)),
+            Event::Text(delta) => self.text.push_str(delta),
+            Event::Citation(citation) => self.annotate(citation),
+            Event::Usage(usage, _) => self.usage = usage.clone(),
+            _ => {}
+        }
+    }
+
+    /// `url_citation` as `OpenAI` has it, counting characters, beside our own citation, counting bytes.
+    fn annotate(&mut self, citation: &Citation) {
+        let (_, own) = self.sources.write(&Event::Citation(citation.clone()));
+        let characters = |end: usize| self.text.get(..end).map_or(0, |text| text.chars().count());
+        self.annotations.push(json!({
+            "type": "url_citation",
+            "url_citation": {
+                "start_index": characters(citation.answer_range.start),
+                "end_index": characters(citation.answer_range.end),
+                "title": own["title"],
+                "url": own["uri"],
+            },
+            "portolan": own,
+        }));
+    }
+
+    fn frame(&self, object: &str, choices: &Value) -> Value {
+        json!({
+            "id": self.id, "object": object, "created": self.created, "model": self.model,
+            "choices": choices, "metadata": { "conversation": self.conversation },
+        })
+    }
+
+    fn chunk(&self, delta: &Value, reason: Option<&str>) -> String {
+        let choice = json!([{ "index": 0, "delta": delta, "finish_reason": reason }]);
+        let mut frame = self.frame("chat.completion.chunk", &choice);
+        if self.include_usage {
+            frame["usage"] = Value::Null;
+        }
+        frame.to_string()
+    }
+
+    fn finish(&self, reason: &str) -> Value {
+        let message =
+            json!({ "role": "assistant", "content": self.text, "refusal": null, "annotations": self.annotations });
+        let choices = json!([{ "index": 0, "message": message, "finish_reason": reason }]);
+        let mut value = self.frame("chat.completion", &choices);
+        value["usage"] = usage(&self.usage);
+        value
+    }
+}
+
+fn usage(usage: &Usage) -> Value {
+    json!({
+        "prompt_tokens": usage.tokens_in,
+        "completion_tokens": usage.tokens_out,
+        "total_tokens": usage.tokens_in + usage.tokens_out,
+        "prompt_tokens_details": { "cached_tokens": usage.cached },
+    })
+}
+
+fn event_stream(events: EventStream, mut writer: Completion) -> Response {
+    let lines = events.flat_map(move |event| stream::iter(writer.write(&event)));
+    respond(lines.map(|line| sse::Event::default().data(line)))
+}
+
+async fn collect(mut events: EventStream, mut writer: Completion) -> Answer<Response> {
+    while let Some(event) = events.next().await {
+        match &event {
+            Event::Failed(error) => return Err(Problem::from(error)),
+            Event::Done(reason) => return Ok(reply(StatusCode::OK, writer.finish(reason))),
+            _ => writer.note(&event),
+        }
+    }
+    Err(Error::Internal("the answer stopped without an end".into()).into())
+}
+
+/// `GET /v1/models`.
+pub async fn models(State(state): State<HttpState>) -> Response {
+    let models: Vec<Value> = state
+        .engine()
+        .routes()
+        .iter()
+        .map(|route| model_body(&route.name))
+        .collect();
+    reply(StatusCode::OK, json!({ "object": "list", "data": models }))
+}
+
+/// `GET /v1/models/{id}`.
+pub async fn model(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
+    if !state.engine().routes().iter().any(|route| route.name == id) {
+        return Err(Error::NotFound("no such model; `GET /v1/models` lists them".into()).into());
+    }
+    Ok(reply(StatusCode::OK, model_body(&id)))
+}
+
+fn model_body(name: &str) -> Value {
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": "portolan" })
+}
+
+/// Gives every problem on the paths of `OpenAI` the shape of its errors, whichever layer it came from.
+pub async fn reshape(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_ours = path != "/v1/chat/completions" && path != "/v1/models" && !path.starts_with("/v1/models/");
+    let mut response = next.run(request).await;
+    if is_ours {
+        return response;
+    }
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let mut reshaped = problem.respond_with("application/json", &error_body(&problem));
+    // What a 405 allows stands in a header of the first answer.
+    for (name, value) in response.headers() {
+        if name != axum::http::header::CONTENT_LENGTH && !reshaped.headers().contains_key(name) {
+            reshaped.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    reshaped
+}
+
+fn error_body(problem: &Problem) -> Value {
+    let kind = match problem.status {
+        StatusCode::UNAUTHORIZED => "authentication_error",
+        StatusCode::FORBIDDEN => "permission_error",
+        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+        status if status.is_server_error() => "server_error",
+        _ => "invalid_request_error",
+    };
+    // `/messages/0/content` is `messages.0.content` there.
+    let pointer = problem
+        .faults
+        .first()
+        .map(|fault| fault.pointer.trim_start_matches('/').replace('/', "."));
+    let parameter = pointer.filter(|pointer| !pointer.is_empty());
+    json!({ "error": { "message": problem.detail, "type": kind, "param": parameter, "code": problem.kind } })
+}
+
+#[cfg(test)]
+#[path = "openai_tests.rs"]
+mod tests;

@@ -1,0 +1,374 @@
+//! The shapes of the JSON interface, both ways. Passages have theirs in `engine::record`, since answers store them.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::engine::{RouteView, record};
+use crate::error::{Error, Result};
+use crate::http::filter;
+use crate::http::problem::{self, Problem};
+use crate::types::{
+    Citation, Document, DocumentCard, Event, Filter, Found, MAX_QUERY_BYTES, Metadata, Passage, Query, QueryInput,
+    Reader, Usage, Verdict, collection_name,
+};
+
+/// A string or a list of strings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Many.
+    Many(Vec<String>),
+}
+
+/// Body of `POST /v1/search`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchBody {
+    query: String,
+    collection: Option<OneOrMany>,
+    mode: Option<String>,
+    filter: Option<Value>,
+    limit: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    /// Whether the steps are told.
+    #[serde(default)]
+    pub explain: bool,
+}
+
+impl SearchBody {
+    /// Checks it on behalf of `reader`.
+    pub fn query(self, reader: Reader) -> Result<Query> {
+        let input = QueryInput {
+            collections: names(self.collection)?,
+            filter: filter::parse(self.filter.as_ref())?,
+            mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+            text: self.query,
+            limit: self.limit,
+            offset: self.offset,
+        };
+        Query::parse(input, reader)
+    }
+}
+
+/// Body of `POST /v1/chat`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatBody {
+    message: String,
+    /// The conversation that goes on.
+    pub conversation: Option<String>,
+    collection: Option<OneOrMany>,
+    filter: Option<Value>,
+    /// The route's name.
+    pub route: Option<String>,
+    /// Whether events are sent as they happen.
+    #[serde(default = "yes")]
+    pub stream: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a chat is about, checked.
+#[derive(Debug, PartialEq)]
+pub struct Topic {
+    /// The question.
+    pub message: String,
+    /// At least one collection.
+    pub collections: Vec<String>,
+    /// The condition.
+    pub filter: Filter,
+}
+
+impl ChatBody {
+    /// Checks message, collections and filter.
+    pub fn topic(&self) -> Result<Topic> {
+        topic(&self.message, self.collection.clone(), self.filter.as_ref(), "/message")
+    }
+}
+
+/// Checks what a chat is about; `pointer` is where the message stands.
+pub fn topic(message: &str, collection: Option<OneOrMany>, condition: Option<&Value>, pointer: &str) -> Result<Topic> {
+    if message.chars().all(|c| c.is_whitespace() || c.is_control()) {
+        return Err(Error::bad_input(
+            pointer,
+            "the message is empty; send at least one word",
+        ));
+    }
+    if message.len() > MAX_QUERY_BYTES {
+        let detail = format!(
+            "the message has {} bytes; at most {MAX_QUERY_BYTES} are accepted",
+            message.len()
+        );
+        return Err(Error::bad_input(pointer, detail));
+    }
+    Ok(Topic {
+        message: message.to_owned(),
+        collections: names(collection)?,
+        filter: filter::parse(condition)?,
+    })
+}
+
+/// Collection names, checked, each once; `default` when none is given.
+fn names(collection: Option<OneOrMany>) -> Result<Vec<String>> {
+    let given = match collection {
+        None => vec!["default".to_owned()],
+        Some(OneOrMany::One(name)) => vec![name],
+        Some(OneOrMany::Many(names)) if names.is_empty() => {
+            return Err(Error::bad_input(
+                "/collection",
+                "the list is empty; name a collection or leave it out",
+            ));
+        }
+        Some(OneOrMany::Many(names)) if names.len() > 32 => {
+            return Err(Error::bad_input(
+                "/collection",
+                format!("{} collections are named; at most 32 are accepted", names.len()),
+            ));
+        }
+        Some(OneOrMany::Many(names)) => names,
+    };
+    let mut checked: Vec<String> = Vec::with_capacity(given.len());
+    for name in given {
+        collection_name(&name)?;
+        if !checked.contains(&name) {
+            checked.push(name);
+        }
+    }
+    Ok(checked)
+}
+
+/// JSON body of `POST /v1/documents`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentBody {
+    /// Name within the collection.
+    pub uri: String,
+    /// The content.
+    pub text: String,
+    /// Title, where the text has none.
+    pub title: Option<String>,
+    /// Media type of the text.
+    pub media_type: Option<String>,
+    /// Facts.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// Who may read it.
+    #[serde(default)]
+    pub principals: Vec<String>,
+}
+
+/// Body of `POST /v1/index`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IndexBody {
+    /// Folder or file on the service's machine.
+    pub path: String,
+    /// Into which collection.
+    pub collection: String,
+}
+
+/// The answer of `POST /v1/search`; `total` counts the passages of this page.
+pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
+    let mut value = json!({
+        "results": passages(&found.passages),
+        "total": found.passages.len(),
+        "degraded": found.degraded,
+        "took_ms": took_ms,
+    });
+    if explain {
+        let step = |step: &crate::types::Step| json!({ "name": step.name, "took_ms": milliseconds(step.took), "count": step.count });
+        value["trace"] = json!({ "steps": found.trace.iter().map(step).collect::<Vec<_>>() });
+    }
+    value
+}
+
+/// Milliseconds with three decimals: steps take less than one.
+fn milliseconds(took: std::time::Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn passages(list: &[Passage]) -> Value {
+    list.iter().map(record::passage).collect()
+}
+
+/// A document without its text.
+pub fn card(card: &DocumentCard) -> Value {
+    json!({ "id": card.id, "uri": card.uri, "title": card.title, "version": card.version, "metadata": card.metadata })
+}
+
+/// A document's facts; its text is at `/source`.
+pub fn document(document: &Document) -> Value {
+    json!({
+        "id": document.id,
+        "uri": document.uri,
+        "title": document.title,
+        "version": document.fingerprint,
+        "metadata": document.metadata,
+        "headings": document.headings,
+        "bytes": document.text.len(),
+    })
+}
+
+/// A document with its text, as the source pane shows it.
+pub fn source(document: &Document) -> Value {
+    json!({
+        "id": document.id,
+        "uri": document.uri,
+        "title": document.title,
+        "version": document.fingerprint,
+        "text": document.text,
+        "headings": document.headings,
+        "metadata": document.metadata,
+    })
+}
+
+/// A route with its targets.
+pub fn route(route: &RouteView) -> Value {
+    let target = |target: &crate::engine::TargetView| json!({ "provider": target.provider, "model": target.model, "window": target.window });
+    let mut value = json!({
+        "name": route.name,
+        "description": route.description,
+        "kind": route.kind,
+        "default": route.default,
+        "available": route.unavailable.is_none(),
+        "targets": route.targets.iter().map(target).collect::<Vec<_>>(),
+    });
+    if let Some(reason) = &route.unavailable {
+        value["reason"] = json!(reason);
+    }
+    value
+}
+
+/// Writes events; keeps the sources, since a citation names the title of its own.
+#[derive(Debug, Default)]
+pub struct EventWriter {
+    sources: Vec<Passage>,
+}
+
+impl EventWriter {
+    /// The event's name and data.
+    pub fn write(&mut self, event: &Event) -> (&'static str, Value) {
+        match event {
+            Event::Started {
+                run,
+                conversation,
+                message,
+                route,
+                reason,
+                question,
+            } => (
+                "started",
+                json!({
+                    "run": run, "conversation": conversation, "message": message,
+                    "route": route, "reason": reason, "question": question,
+                }),
+            ),
+            Event::Sources(passages) => {
+                self.sources.clone_from(passages);
+                ("sources", json!({ "passages": record::numbered(passages) }))
+            }
+            Event::Text(delta) => ("text", json!({ "delta": delta })),
+            Event::Citation(citation) => ("citation", self.citation(citation)),
+            Event::Verdict(verdict) => ("verdict", self::verdict(verdict)),
+            Event::Usage(usage, first_text) => ("usage", self::usage(usage, *first_text)),
+            Event::Done(reason) => ("done", json!({ "finish_reason": reason })),
+            Event::Failed(error) => (
+                "failed",
+                json!({ "problem": Problem::from(error).to_json(), "retry": retry(error) }),
+            ),
+        }
+    }
+
+    /// The source of a citation, when the sources were sent.
+    pub fn source(&self, number: usize) -> Option<&Passage> {
+        number.checked_sub(1).and_then(|at| self.sources.get(at))
+    }
+
+    fn citation(&self, citation: &Citation) -> Value {
+        let source = self.source(citation.number);
+        json!({
+            "number": citation.number,
+            "answer_range": [citation.answer_range.start, citation.answer_range.end],
+            "document": citation.document,
+            "version": citation.version,
+            "source_range": [citation.source_range.start, citation.source_range.end],
+            // An unchecked quote is not shown.
+            "quote": if citation.checked { citation.quote.as_str() } else { "" },
+            "checked": citation.checked,
+            "title": source.map(|passage| passage.document.title.as_str()),
+            "uri": source.map(|passage| passage.document.uri.as_str()),
+            "collection": source.map(|passage| passage.collection.as_str()),
+        })
+    }
+}
+
+fn verdict(verdict: &Verdict) -> Value {
+    json!({ "verdict": verdict.outcome.as_str(), "missing": verdict.missing, "nearest": passages(&verdict.nearest) })
+}
+
+fn usage(usage: &Usage, first_text: Option<u64>) -> Value {
+    json!({
+        "tokens_in": usage.tokens_in,
+        "tokens_out": usage.tokens_out,
+        "cached": usage.cached,
+        "estimated": usage.estimated,
+        "cost_usd": usage.cost_usd,
+        "time_to_first_token_ms": first_text,
+        "attempts": usage.attempts,
+        "model": usage.model,
+    })
+}
+
+/// Whether asking the same again may help.
+fn retry(error: &Error) -> bool {
+    match error {
+        Error::Upstream(failure) => failure.kind.is_transient(),
+        Error::Overloaded { .. } => true,
+        _ => false,
+    }
+}
+
+/// All events of one answer as one object; a failure is the answer's failure.
+#[derive(Debug, Default)]
+pub struct Collected {
+    writer: EventWriter,
+    value: serde_json::Map<String, Value>,
+    text: String,
+    citations: Vec<Value>,
+}
+
+impl Collected {
+    /// Takes one more event.
+    pub fn add(&mut self, event: &Event) -> problem::Answer<()> {
+        let (name, mut data) = self.writer.write(event);
+        match event {
+            Event::Failed(error) => return Err(Problem::from(error)),
+            Event::Text(delta) => self.text.push_str(delta),
+            Event::Citation(_) => self.citations.push(data),
+            Event::Sources(_) => drop(self.value.insert("sources".into(), data["passages"].take())),
+            Event::Verdict(_) | Event::Usage(..) => drop(self.value.insert(name.into(), data)),
+            Event::Started { .. } | Event::Done(_) => {
+                if let Value::Object(fields) = data {
+                    self.value.extend(fields);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The object.
+    pub fn finish(mut self) -> Value {
+        self.value.insert("text".into(), json!(self.text));
+        self.value.insert("citations".into(), Value::Array(self.citations));
+        Value::Object(self.value)
+    }
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;
