@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::engine::extractive::Extractive;
@@ -10,11 +11,14 @@ use crate::engine::retrieve::blocking;
 use crate::engine::{Engine, Parts};
 use crate::error::{Error, Result};
 use crate::gateway::local::{LocalEmbedder, LocalModel};
+use crate::gateway::peer::Address;
 use crate::gateway::portkey::{Gateway, PortkeyModel};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder};
+use crate::http::{self, HttpSettings, HttpState};
 use crate::store::Store;
+use crate::telemetry;
 
 /// The routes that come with the binary.
 const ROUTES: &str = include_str!("../gateway/routes.toml");
@@ -37,6 +41,102 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         decline_below: config.evidence.decline_below,
     };
     Engine::open(parts).await
+}
+
+/// Serves until SIGINT or SIGTERM; then running streams get `limits.drain` to end.
+pub async fn serve(config: &Config) -> Result<()> {
+    if !config.listen.ip().is_loopback() && config.api_key.is_none() {
+        let detail = format!(
+            "`{}` is reachable from other machines and no API key is set; set PORTOLAN_API_KEY or listen on 127.0.0.1",
+            config.listen
+        );
+        return Err(Error::bad_input("/listen", detail));
+    }
+    let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
+        let detail = format!(
+            "cannot listen on {}: {error}; another --listen ADDR may be free",
+            config.listen
+        );
+        Error::bad_input("/listen", detail)
+    })?;
+    let engine = open(config).await?;
+    let local = listener
+        .local_addr()
+        .map_err(|error| Error::storage("cannot tell the address", error))?;
+    let address = Address {
+        url: format!("http://{local}"),
+        token: uuid::Uuid::new_v4().to_string(),
+    };
+    let metrics = telemetry::metrics();
+    let upkeep = metrics.clone();
+    let settings = HttpSettings {
+        api_key: config.api_key.as_ref().map(|key| key.expose().to_owned()),
+        operator_token: address.token.clone(),
+        body_bytes: config.limits.body_bytes,
+        searches: config.limits.searches,
+        streams: config.limits.streams,
+        metrics: Some(Arc::new(move || metrics.render())),
+        allowed_hosts: Vec::new(),
+    };
+    let router = http::router(HttpState::new(engine, settings));
+    let note = config.data.join("serve.json");
+    leave_address(&note, &address)?;
+    tracing::info!(url = address.url, "serving");
+    let (stop, stopped) = tokio::sync::watch::channel(());
+    let ask_to_stop = async move {
+        signal().await;
+        drop(stop);
+    };
+    let server = axum::serve(listener, router).with_graceful_shutdown(ask_to_stop);
+    let drain = config.limits.drain;
+    let outcome = tokio::select! {
+        outcome = async { server.await } => outcome,
+        () = drained(stopped, drain) => Ok(()),
+        () = keep_up(upkeep) => Ok(()),
+    };
+    drop(std::fs::remove_file(&note));
+    outcome.map_err(|error| Error::storage("the server ended", error))
+}
+
+/// Resolves `drain` after the stop.
+async fn drained(mut stopped: tokio::sync::watch::Receiver<()>, drain: Duration) {
+    while stopped.changed().await.is_ok() {}
+    tokio::time::sleep(drain).await;
+}
+
+/// Never resolves.
+async fn keep_up(metrics: metrics_exporter_prometheus::PrometheusHandle) {
+    let mut pulse = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        pulse.tick().await;
+        metrics.run_upkeep();
+    }
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Tells the command line where the service is; only its own user may read it.
+fn leave_address(file: &std::path::Path, address: &Address) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let bytes = serde_json::to_vec(address).map_err(|error| Error::Internal(error.to_string()))?;
+    drop(std::fs::remove_file(file));
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut file| file.write_all(&bytes))
+        .map_err(|error| Error::storage("cannot write serve.json", error))
 }
 
 /// The embedding model alone.

@@ -16,6 +16,8 @@ pub mod store;
 
 pub mod engine;
 
+pub mod http;
+
 pub mod app;
 
 pub mod cli;

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app;
 use crate::config::{Config, environment};
 use crate::error::{Error, Result};
 use crate::telemetry;
@@ -49,6 +50,9 @@ pub struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve the web page and the API on 127.0.0.1:8080.
+    #[command(after_help = "Example:\n  portolan serve --listen 127.0.0.1:9090")]
+    Serve,
     /// Index a folder or a file into a collection; unchanged files are skipped, deleted ones follow.
     Index(index::Index),
     /// Search a collection.
@@ -75,7 +79,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
     telemetry::start(
         environment
             .get("PORTOLAN_LOG")
-            .map_or("warn,qdrant_edge=error", String::as_str),
+            .map_or("info,qdrant_edge=error,tantivy=warn", String::as_str),
         false,
     );
     let mut config = Config::load(arguments.common.config.as_deref(), environment)?;
@@ -89,6 +93,10 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Error::storage("cannot start threads", error))?;
     runtime.block_on(async move {
         match arguments.command {
+            Command::Serve => {
+                app::serve(&config).await?;
+                Ok(ExitCode::SUCCESS)
+            }
             Command::Index(command) => index::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod failure;
 pub mod local;
+pub mod peer;
 pub mod portkey;
 pub mod routes;
 pub mod secret;

@@ -196,10 +196,15 @@ async fn first(mut deltas: DeltaStream) -> Result<DeltaStream> {
     }
 }
 
-fn client(url: &reqwest::Url, route: &Route) -> Result<reqwest::Client> {
+/// TLS for every client of the process.
+pub(super) fn install_tls() {
     static PROVIDER: OnceLock<()> = OnceLock::new();
     // An error means that another part of the process has chosen a provider; any will do.
     PROVIDER.get_or_init(|| drop(rustls::crypto::ring::default_provider().install_default()));
+}
+
+fn client(url: &reqwest::Url, route: &Route) -> Result<reqwest::Client> {
+    install_tls();
     let mut builder = reqwest::Client::builder()
         .connect_timeout(route.timers.connect)
         // Keys travel in headers: they go where they were sent and nowhere else.

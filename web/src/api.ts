@@ -1,0 +1,80 @@
+// Calls to the server. Every failure becomes one `Refused` with a problem that the page can show.
+import { frames } from "./sse";
+import type { ChatEvent, Collection, ConversationHead, Message, Problem, Route, SearchAnswer, SourceText } from "./wire";
+
+export class Refused extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail ?? problem.title);
+  }
+}
+
+async function call(path: string, options?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (options?.signal?.aborted) throw error;
+    throw new Refused({ title: "Portolan cannot be reached", detail: "Is the server running? Check it and try again." });
+  }
+  if (response.ok) return response;
+  const fallback = { title: response.statusText || "The request failed", status: response.status };
+  const body = (await response.json().catch(() => undefined)) as Problem | undefined;
+  throw new Refused(body && typeof body.title === "string" ? body : fallback);
+}
+
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await call(path, signal ? { signal } : undefined)).json() as Promise<T>;
+}
+
+function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  const headers = { "content-type": "application/json" };
+  return call(path, { method: "POST", headers, body: JSON.stringify(body), signal: signal ?? null });
+}
+
+export interface Ask {
+  message: string;
+  conversation?: string;
+  route?: string;
+  collection?: string;
+}
+
+export async function* chat(ask: Ask, signal: AbortSignal): AsyncGenerator<ChatEvent> {
+  const response = await post("v1/chat", { ...ask, stream: true }, signal);
+  if (!response.body) return;
+  for await (const frame of frames(response.body)) {
+    yield { event: frame.event, data: JSON.parse(frame.data) as unknown } as ChatEvent;
+  }
+}
+
+export interface SearchRequest {
+  query: string;
+  mode: string;
+  limit: number;
+  offset: number;
+  collection?: string;
+  filter?: Record<string, unknown>;
+}
+
+export async function search(request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer> {
+  return (await post("v1/search", request, signal)).json() as Promise<SearchAnswer>;
+}
+
+export const routes = () => get<{ routes: Route[] }>("v1/routes").then((body) => body.routes);
+export const collections = () => get<{ collections: Collection[] }>("v1/collections").then((body) => body.collections);
+export const conversations = () =>
+  get<{ conversations: ConversationHead[] }>("v1/conversations").then((body) => body.conversations);
+export const conversation = (id: string) =>
+  get<{ id: string; title: string; messages: Message[] }>(`v1/conversations/${encodeURIComponent(id)}`);
+export const forget = (id: string) => call(`v1/conversations/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export interface Place {
+  document: string;
+  collection: string;
+  version?: string | number;
+}
+
+export function source(place: Place, signal: AbortSignal): Promise<SourceText> {
+  const query = new URLSearchParams({ collection: place.collection });
+  if (place.version !== undefined) query.set("version", String(place.version));
+  return get<SourceText>(`v1/documents/${encodeURIComponent(place.document)}/source?${query}`, signal);
+}

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { apply, close, fromMessages, newTurn } from "./turn";
+import type { ChatEvent } from "./wire";
+
+const play = (events: ChatEvent[]) => close(events.reduce(apply, newTurn("k", "Q?")));
+
+test("a whole stream gives a finished turn", () => {
+  const turn = play([
+    { event: "text", data: { delta: "Yes " } },
+    { event: "text", data: { delta: "[1]." } },
+    { event: "done", data: { finish_reason: "stop" } },
+  ]);
+  expect(turn).toMatchObject({ state: "done", text: "Yes [1]." });
+});
+
+test("a stream that only ends has failed, and keeps what came", () => {
+  const turn = play([{ event: "text", data: { delta: "Half" } }]);
+  expect(turn).toMatchObject({ state: "failed", text: "Half", retry: true });
+});
+
+test("a failure shows the server's problem and no retry where none makes sense", () => {
+  const problem = { title: "Too long", detail: "shorten it" };
+  expect(play([{ event: "failed", data: { problem, retry: false } }])).toMatchObject({ state: "failed", problem, retry: false });
+});
+
+test("an unknown event changes nothing", () => {
+  expect(apply(newTurn("k", "Q"), { event: "new", data: {} } as unknown as ChatEvent)).toEqual(newTurn("k", "Q"));
+});
+
+test("stored messages become turns, and an unanswered question is incomplete", () => {
+  const turns = fromMessages([
+    { id: "1", role: "user", text: "A?" },
+    { id: "2", role: "assistant", text: "B", state: "complete", verdict: "partial" },
+    { id: "3", role: "user", text: "C?" },
+  ]);
+  expect(turns).toMatchObject([
+    { question: "A?", text: "B", state: "done", verdict: { verdict: "partial" } },
+    { question: "C?", text: "", state: "incomplete" },
+  ]);
+});

@@ -1,0 +1,113 @@
+// The shapes of the HTTP interface that the page reads. Nothing here runs.
+import type { Range } from "./ranges";
+
+export interface Passage {
+  id: string;
+  collection: string;
+  document: string;
+  version?: string | number;
+  title: string;
+  uri: string;
+  heading_path: string[];
+  text: string;
+  span: Range;
+  highlights?: Range[];
+  scores?: Record<string, number>;
+  metadata?: Record<string, unknown>;
+}
+export interface Source extends Passage {
+  number: number;
+}
+export interface Citation {
+  number: number;
+  answer_range: Range;
+  document: string;
+  version?: string | number;
+  source_range: Range;
+  quote: string;
+  checked: boolean;
+  title: string;
+  uri: string;
+  collection: string;
+  removed?: boolean;
+}
+export interface Verdict {
+  verdict: "answered" | "partial" | "declined";
+  missing?: string[];
+  nearest?: Passage[];
+}
+export interface Usage {
+  tokens_in?: number | null;
+  tokens_out?: number | null;
+  estimated?: boolean;
+  cost_usd?: number | null;
+  time_to_first_token_ms?: number | null;
+  model?: string | null;
+}
+export interface Problem {
+  title: string;
+  status?: number;
+  detail?: string;
+  errors?: { pointer: string; detail: string }[];
+}
+export interface Started {
+  run: string;
+  conversation: string;
+  message: string;
+  route: string;
+  reason?: string;
+  question?: string;
+}
+export type ChatEvent =
+  | { event: "started"; data: Started }
+  | { event: "sources"; data: { passages: Source[] } }
+  | { event: "text"; data: { delta: string } }
+  | { event: "citation"; data: Citation }
+  | { event: "verdict"; data: Verdict }
+  | { event: "usage"; data: Usage }
+  | { event: "done"; data: { finish_reason: string } }
+  | { event: "failed"; data: { problem: Problem; retry: boolean } };
+
+export interface Route {
+  name: string;
+  description: string;
+  kind: string;
+  default: boolean;
+  available: boolean;
+  reason?: string | null;
+}
+export interface Collection {
+  name: string;
+  documents: number;
+  chunks: number;
+}
+export interface ConversationHead {
+  id: string;
+  title: string;
+  updated_at?: string | number;
+}
+export interface Message {
+  id: string;
+  role: "user" | "assistant";
+  text: string;
+  state?: "complete" | "incomplete";
+  route?: string | null;
+  verdict?: Verdict | Verdict["verdict"] | null;
+  sources?: Source[] | null;
+  citations?: Citation[] | null;
+  usage?: Usage | null;
+}
+export interface SearchAnswer {
+  results: Passage[];
+  total: number;
+  degraded: string[];
+  took_ms: number;
+}
+export interface SourceText {
+  id: string;
+  uri: string;
+  title: string;
+  version?: string | number;
+  text: string;
+  headings?: { level: number; title: string; start: number }[];
+}
