@@ -190,6 +190,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;
 
