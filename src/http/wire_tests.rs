@@ -138,6 +138,11 @@ fn every_event_has_its_json() {
         "done",
         &json!({ "finish_reason": "stop" }),
     );
+}
+
+#[test]
+fn a_failure_tells_whether_to_try_again() {
+    let mut writer = EventWriter::default();
     let cut = Error::upstream(UpstreamKind::Cut, None, "no end");
     let expected = json!({
         "problem": {
