@@ -111,6 +111,11 @@ fn every_event_has_its_json() {
     expected["checked"] = json!(false);
     expected["quote"] = json!("");
     check(&mut writer, &citation(false), "citation", &expected);
+}
+
+#[test]
+fn the_events_of_the_end_have_their_json() {
+    let mut writer = EventWriter::default();
     let verdict = Verdict {
         outcome: Outcome::Declined,
         missing: vec!["moon".into()],
@@ -128,7 +133,7 @@ fn every_event_has_its_json() {
         model: None,
     };
     let expected = json!({
-        "tokens_in": 3, "tokens_out": 2, "cached": 1, "estimated": true, "cost_usd": "0.01",
+        "tokens_in": 3, "tokens_out": 2, "cached": 1, "estimated": true, "cost_usd": 0.01,
         "time_to_first_token_ms": 40, "attempts": 1, "model": null,
     });
     check(&mut writer, &Event::Usage(usage, Some(40)), "usage", &expected);
