@@ -156,3 +156,78 @@ fn is_foreign(method: &Method, headers: &HeaderMap, host: Option<&str>, allowed:
 fn shown(host: &str) -> String {
     host.chars().filter(|c| !c.is_control()).take(100).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(host: &str, expected: bool) {
+        assert_eq!(is_known(host, &["docs.example".into()]), expected, "{host}");
+    }
+
+    #[test]
+    fn only_loopback_and_allowed_names_are_known() {
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:1",
+            "127.8.8.8",
+            "[::1]:80",
+            "[::1]",
+            "docs.example:443",
+        ] {
+            known(host, true);
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "",
+            "[",
+            ":80",
+        ] {
+            known(host, false);
+        }
+    }
+
+    fn foreign(method: &Method, headers: &[(&str, &str)], expected: bool) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(
+                HeaderName::try_from(*name).expect("a name"),
+                value.parse().expect("a value"),
+            );
+        }
+        let found = is_foreign(method, &map, Some("localhost:8080"), &["docs.example".into()]);
+        assert_eq!(found, expected, "{method} {headers:?}");
+    }
+
+    #[test]
+    fn other_sites_may_change_nothing() {
+        foreign(&Method::POST, &[], false);
+        foreign(&Method::POST, &[("origin", "http://localhost:8080")], false);
+        foreign(&Method::POST, &[("origin", "https://docs.example")], false);
+        foreign(&Method::GET, &[("origin", "http://evil.example")], false);
+        foreign(&Method::POST, &[("origin", "http://evil.example")], true);
+        foreign(&Method::DELETE, &[("origin", "http://localhost:9999")], true);
+        foreign(&Method::POST, &[("origin", "null")], true);
+        foreign(&Method::POST, &[("sec-fetch-site", "cross-site")], true);
+    }
+
+    #[test]
+    fn a_key_opens_and_the_operators_token_opens_more() {
+        let owner = |shown, key| caller(shown, key, "token").map(|caller| (caller.owner, caller.operator));
+        assert_eq!(owner(None, None), Some(("local".into(), false)));
+        assert_eq!(owner(Some("anything"), None), Some(("local".into(), false)));
+        assert_eq!(owner(Some("token"), None), Some(("local".into(), true)));
+        assert_eq!(owner(Some("token"), Some("key")), Some(("local".into(), true)));
+        assert_eq!(owner(None, Some("key")), None);
+        assert_eq!(owner(Some("kez"), Some("key")), None);
+        assert_eq!(owner(Some(""), Some("")), None);
+        let (mine, operator) = owner(Some("key"), Some("key")).expect("the key opens");
+        assert!(mine.starts_with("key-") && !operator);
+        assert_eq!(caller(Some(""), Some("key"), ""), None);
+    }
+}

@@ -100,3 +100,56 @@ async fn collect(mut events: EventStream) -> Answer<Response> {
     }
     Ok(reply(StatusCode::OK, collected.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn send(events: Vec<Event>) -> (Response, Arc<Semaphore>) {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().expect("one is free");
+        (event_stream(whole(stream::iter(events).boxed(), permit)), permits)
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = response.into_body().collect().await.expect("a body").to_bytes();
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    }
+
+    #[tokio::test]
+    async fn frames_are_numbered_and_proxies_are_told_to_pass_them_on() {
+        let (response, permits) = send(vec![Event::Text("a\nb".into()), Event::Done("stop".into())]);
+        let headers = response.headers();
+        assert_eq!(headers[header::CONTENT_TYPE], "text/event-stream");
+        assert_eq!(headers[header::CACHE_CONTROL], "no-cache, no-transform");
+        assert_eq!(headers["x-accel-buffering"], "no");
+        assert_eq!(permits.available_permits(), 0);
+        let expected = "id: 1\nevent: text\ndata: {\"delta\":\"a\\nb\"}\n\nid: 2\nevent: done\ndata: {\"finish_reason\":\"stop\"}\n\n";
+        assert_eq!(text(response).await, expected);
+        assert_eq!(permits.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_just_stops_has_failed() {
+        let (response, _) = send(vec![Event::Text("half".into())]);
+        let text = text(response).await;
+        assert!(text.contains("id: 2\nevent: failed\n"), "{text}");
+        assert!(text.contains("urn:portolan:problem:internal"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_the_end() {
+        let (response, _) = send(vec![Event::Done("stop".into()), Event::Text("late".into())]);
+        assert!(!text(response).await.contains("late"));
+    }
+
+    #[tokio::test]
+    async fn a_reader_who_leaves_frees_the_permit() {
+        let (response, permits) = send(vec![Event::Text("a".into())]);
+        drop(response);
+        assert_eq!(permits.available_permits(), 1);
+    }
+}

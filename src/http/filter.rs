@@ -136,6 +136,10 @@ fn operators_of(field: &str, operators: &Map<String, Value>, pointer: &str) -> R
         let exists = Filter::Exists(field.to_owned());
         return Ok(if *wanted { exists } else { Filter::Not(Box::new(exists)) });
     }
+    range(field, operators, pointer)
+}
+
+fn range(field: &str, operators: &Map<String, Value>, pointer: &str) -> Result<Filter> {
     let mut bounds = Bounds::default();
     let mut text = None;
     for (name, value) in operators {
@@ -190,6 +194,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;
 

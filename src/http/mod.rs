@@ -151,7 +151,3 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request's handler panicked");
     problem::internal().into_response()
 }
-
-#[cfg(test)]
-#[path = "router_tests.rs"]
-mod tests;

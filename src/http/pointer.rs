@@ -9,7 +9,8 @@ pub fn explain(bytes: &[u8], error: &serde_json::Error) -> (String, String) {
     let what = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(what, _)| what);
-    let mut pointer = at(bytes, offset(bytes, error.line(), error.column()));
+    let mut frames = frames(bytes, offset(bytes, error.line(), error.column()));
+    let pointer = written(&frames);
     match error.classify() {
         Category::Eof => (pointer, format!("the JSON ends too early, at {place}; send all of it")),
         Category::Syntax if what.contains("recursion limit") => (
@@ -18,11 +19,14 @@ pub fn explain(bytes: &[u8], error: &serde_json::Error) -> (String, String) {
         ),
         Category::Syntax | Category::Io => (pointer, format!("this is not JSON: {what}, at {place}")),
         Category::Data => {
-            if let Some(name) = quoted(what, "missing field `") {
-                pointer.push('/');
-                pointer.push_str(&escape(name));
+            let Some(name) = quoted(what, "missing field `") else {
+                return (pointer, format!("{}, at {place}", plain(what)));
+            };
+            // Told at the end of the object that lacks it.
+            if let Some(Frame::Object { key, .. }) = frames.last_mut() {
+                *key = Some(name.to_owned());
             }
-            (pointer, format!("{}, at {place}", plain(what)))
+            (written(&frames), format!("{what}, at {place}"))
         }
     }
 }
@@ -37,6 +41,10 @@ pub fn plain(message: &str) -> String {
         (
             "data did not match any variant of untagged enum OneOrMany",
             "expected a string or a list of strings",
+        ),
+        (
+            "data did not match any variant of untagged enum Content",
+            "expected a string or a list of parts",
         ),
         ("expected a sequence", "expected a list"),
         ("expected a map", "expected an object"),
@@ -76,8 +84,8 @@ enum Frame {
     List(usize),
 }
 
-/// The pointer to the value (or key) that ends at `end`, in text that is good JSON up to there.
-fn at(bytes: &[u8], end: usize) -> String {
+/// Around the value (or key) that ends at `end`, outermost first, in text that is good JSON up to there.
+fn frames(bytes: &[u8], end: usize) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
     let mut place = 0;
     while place < end {
@@ -99,13 +107,8 @@ fn at(bytes: &[u8], end: usize) -> String {
                 wants_key: true,
             }),
             b'[' => frames.push(Frame::List(0)),
-            // The last closing bracket stays open: what is missing is missing inside of it.
+            // The last closing bracket stays open: what is missing is wrong or missing is inside of it.
             b'}' | b']' if place + 1 < end => drop(frames.pop()),
-            b'}' => {
-                if let Some(Frame::Object { key, .. }) = frames.last_mut() {
-                    *key = None;
-                }
-            }
             b',' => match frames.last_mut() {
                 Some(Frame::Object { key, wants_key }) => (*key, *wants_key) = (None, true),
                 Some(Frame::List(index)) => *index += 1,
@@ -115,10 +118,14 @@ fn at(bytes: &[u8], end: usize) -> String {
         }
         place += 1;
     }
+    frames
+}
+
+fn written(frames: &[Frame]) -> String {
     let mut pointer = String::new();
     for frame in frames {
         match frame {
-            Frame::Object { key: Some(key), .. } => pointer = format!("{pointer}/{}", escape(&key)),
+            Frame::Object { key: Some(key), .. } => pointer = format!("{pointer}/{}", escape(key)),
             Frame::Object { key: None, .. } => {}
             Frame::List(index) => pointer = format!("{pointer}/{index}"),
         }

@@ -312,12 +312,14 @@ fn verdict(verdict: &Verdict) -> Value {
 }
 
 fn usage(usage: &Usage, first_text: Option<u64>) -> Value {
+    // Kept as decimal text; on the wire it is a number for people to look at.
+    let cost = usage.cost_usd.as_deref().and_then(|cost| cost.parse::<f64>().ok());
     json!({
         "tokens_in": usage.tokens_in,
         "tokens_out": usage.tokens_out,
         "cached": usage.cached,
         "estimated": usage.estimated,
-        "cost_usd": usage.cost_usd,
+        "cost_usd": cost.filter(|cost| cost.is_finite()),
         "time_to_first_token_ms": first_text,
         "attempts": usage.attempts,
         "model": usage.model,

@@ -1,1 +1,242 @@
-//! Tests.
+//! The JSON of every event, by equality, and what requests are read as.
+
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::*;
+use crate::error::UpstreamKind;
+use crate::types::{Chunk, ChunkId, DocumentId, Outcome, Scores, Step};
+
+const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
+const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
+
+fn passage() -> Passage {
+    let document: DocumentId = DOCUMENT.parse().expect("an id");
+    let id: ChunkId = CHUNK.parse().expect("an id");
+    Passage {
+        collection: "docs".into(),
+        document: Arc::new(DocumentCard {
+            id: document,
+            uri: "leave.md".into(),
+            title: "Leave".into(),
+            metadata: Metadata::new(),
+            principals: vec!["secret-group".into()],
+            version: "v1".into(),
+        }),
+        chunk: Arc::new(Chunk {
+            id,
+            document,
+            ordinal: 0,
+            heading_path: vec!["Days".into()],
+            text: "Thirty days.".into(),
+            span: 5..17,
+        }),
+        scores: Scores {
+            fused: 0.5,
+            lexical: Some(2.0),
+            lexical_rank: Some(1),
+            ..Scores::default()
+        },
+        highlights: vec![Range { start: 0, end: 6 }],
+    }
+}
+
+fn passage_json() -> Value {
+    json!({
+        "id": CHUNK, "collection": "docs", "document": DOCUMENT, "version": "v1", "title": "Leave", "uri": "leave.md",
+        "heading_path": ["Days"], "text": "Thirty days.", "span": [5, 17], "highlights": [[0, 6]],
+        "scores": { "fused": 0.5, "lexical": 2.0, "lexical_rank": 1 }, "metadata": {},
+    })
+}
+
+fn citation(checked: bool) -> Event {
+    Event::Citation(Citation {
+        number: 1,
+        answer_range: 0..12,
+        document: DOCUMENT.parse().expect("an id"),
+        version: "v1".into(),
+        source_range: 5..16,
+        quote: "Thirty days".into(),
+        checked,
+    })
+}
+
+fn check(writer: &mut EventWriter, event: &Event, name: &str, expected: &Value) {
+    let (found, data) = writer.write(event);
+    assert_eq!((found, &data), (name, expected));
+}
+
+fn started() -> Event {
+    Event::Started {
+        run: "r".into(),
+        conversation: "c".into(),
+        message: "m".into(),
+        route: "local".into(),
+        reason: "default".into(),
+        question: "how many days".into(),
+    }
+}
+
+#[test]
+fn every_event_has_its_json() {
+    let mut writer = EventWriter::default();
+    let expected = json!({
+        "run": "r", "conversation": "c", "message": "m", "route": "local", "reason": "default", "question": "how many days",
+    });
+    check(&mut writer, &started(), "started", &expected);
+    let mut numbered = passage_json();
+    numbered["number"] = json!(1);
+    check(
+        &mut writer,
+        &Event::Sources(vec![passage()]),
+        "sources",
+        &json!({ "passages": [numbered] }),
+    );
+    check(
+        &mut writer,
+        &Event::Text("Thirty".into()),
+        "text",
+        &json!({ "delta": "Thirty" }),
+    );
+    let mut expected = json!({
+        "number": 1, "answer_range": [0, 12], "document": DOCUMENT, "version": "v1", "source_range": [5, 16],
+        "quote": "Thirty days", "checked": true, "title": "Leave", "uri": "leave.md", "collection": "docs",
+    });
+    check(&mut writer, &citation(true), "citation", &expected);
+    expected["checked"] = json!(false);
+    expected["quote"] = json!("");
+    check(&mut writer, &citation(false), "citation", &expected);
+}
+
+#[test]
+fn the_events_of_the_end_have_their_json() {
+    let mut writer = EventWriter::default();
+    let verdict = Verdict {
+        outcome: Outcome::Declined,
+        missing: vec!["moon".into()],
+        nearest: vec![passage()],
+    };
+    let expected = json!({ "verdict": "declined", "missing": ["moon"], "nearest": [passage_json()] });
+    check(&mut writer, &Event::Verdict(verdict), "verdict", &expected);
+    let usage = Usage {
+        tokens_in: 3,
+        tokens_out: 2,
+        cached: 1,
+        estimated: true,
+        cost_usd: Some("0.01".into()),
+        attempts: 1,
+        model: None,
+    };
+    let expected = json!({
+        "tokens_in": 3, "tokens_out": 2, "cached": 1, "estimated": true, "cost_usd": 0.01,
+        "time_to_first_token_ms": 40, "attempts": 1, "model": null,
+    });
+    check(&mut writer, &Event::Usage(usage, Some(40)), "usage", &expected);
+    check(
+        &mut writer,
+        &Event::Done("stop".into()),
+        "done",
+        &json!({ "finish_reason": "stop" }),
+    );
+}
+
+#[test]
+fn a_failure_tells_whether_to_try_again() {
+    let mut writer = EventWriter::default();
+    let cut = Error::upstream(UpstreamKind::Cut, None, "no end");
+    let expected = json!({
+        "problem": {
+            "type": "urn:portolan:problem:upstream-cut", "title": "Bad Gateway", "status": 502,
+            "detail": "the answer was cut off before its end: no end",
+        },
+        "retry": true,
+    });
+    check(&mut writer, &Event::Failed(Arc::new(cut)), "failed", &expected);
+    let refused = Error::upstream(UpstreamKind::Refused, Some(401), "key");
+    assert_eq!(writer.write(&Event::Failed(Arc::new(refused))).1["retry"], json!(false));
+}
+
+#[test]
+fn an_answer_without_streaming_has_everything_in_one_object() {
+    let mut collected = Collected::default();
+    let events = [
+        started(),
+        Event::Sources(vec![passage()]),
+        Event::Text("Thirty ".into()),
+        Event::Text("days [1]".into()),
+        citation(true),
+        Event::Usage(Usage::default(), None),
+        Event::Done("stop".into()),
+    ];
+    for event in &events {
+        collected.add(event).expect("no failure");
+    }
+    let value = collected.finish();
+    assert_eq!(value["text"], "Thirty days [1]");
+    assert_eq!(value["sources"][0]["number"], 1);
+    assert_eq!(value["citations"][0]["title"], "Leave");
+    assert_eq!(value["finish_reason"], "stop");
+    assert_eq!((&value["run"], &value["route"]), (&json!("r"), &json!("local")));
+    let failed = Event::Failed(Arc::new(Error::upstream(UpstreamKind::TimedOut, None, "slow")));
+    assert_eq!(Collected::default().add(&failed).expect_err("a failure").status, 504);
+}
+
+#[test]
+fn search_results_tell_steps_only_when_asked() {
+    let step = Step {
+        name: "fuse",
+        took: Duration::from_micros(1_500),
+        count: 4,
+    };
+    let result = Found {
+        passages: vec![passage()],
+        degraded: vec!["vector".into()],
+        trace: vec![step],
+    };
+    let expected = json!({ "results": [passage_json()], "total": 1, "degraded": ["vector"], "took_ms": 9 });
+    assert_eq!(found(&result, false, 9), expected);
+    let steps = json!({ "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }] });
+    assert_eq!(found(&result, true, 9)["trace"], steps);
+    assert!(!found(&result, true, 9).to_string().contains("secret-group"));
+}
+
+fn bad_search(body: Value, pointer: &str) {
+    let body: SearchBody = serde_json::from_value(body).expect("the right shape");
+    match body.query(Reader::Everything) {
+        Err(Error::BadInput { faults, .. }) => assert_eq!(faults[0].pointer, pointer),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_search_is_checked_before_it_starts() {
+    bad_search(json!({"query": " \n"}), "/query");
+    bad_search(json!({"query": "x".repeat(MAX_QUERY_BYTES + 1)}), "/query");
+    bad_search(json!({"query": "a", "limit": 0}), "/limit");
+    bad_search(json!({"query": "a", "limit": 101}), "/limit");
+    bad_search(json!({"query": "a", "offset": 1_001}), "/offset");
+    bad_search(json!({"query": "a", "mode": "magic"}), "/mode");
+    bad_search(json!({"query": "a", "collection": "../etc"}), "/collection");
+    bad_search(json!({"query": "a", "collection": []}), "/collection");
+    bad_search(json!({"query": "a", "filter": {"a": null}}), "/filter/a");
+    let body = json!({"query": "a", "collection": ["x", "y", "x"]});
+    let body: SearchBody = serde_json::from_value(body).expect("the right shape");
+    assert_eq!(body.query(Reader::Everything).expect("good").collections(), ["x", "y"]);
+}
+
+#[test]
+fn a_message_is_checked_before_anything_is_asked() {
+    for message in ["", " \u{0}\n", &"x".repeat(MAX_QUERY_BYTES + 1)] {
+        match topic(message, None, None, "/message") {
+            Err(Error::BadInput { faults, .. }) => assert_eq!(faults[0].pointer, "/message"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let good = topic("why", None, None, "/message").expect("good");
+    assert_eq!(good.collections, ["default"]);
+}
