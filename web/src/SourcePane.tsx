@@ -49,13 +49,13 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
 
   return (
     <dialog ref={dialog} className="pane" aria-labelledby="pane-title" onCancel={onClose}>
-      <header>
+      <div className="head">
         <div>
           <h2 id="pane-title">{cited.number !== undefined && <span className="number">{cited.number}</span>}{cited.title || cited.uri}</h2>
           <p className="path">{cited.uri}</p>
         </div>
         <button type="button" className="icon" aria-label="Close the source" onClick={onClose}>✕</button>
-      </header>
+      </div>
       {cited.quote && <blockquote className="quote">{cited.quote}</blockquote>}
       {cited.quote && <p className="check">{cited.checked ? "✓ These words were found in the source." : "These words were not found in the source."}</p>}
       <div className="body" role="region" aria-label="Source text" tabIndex={0}>
@@ -96,7 +96,11 @@ function Lines({ text, from, to, heads }: { text: string; from: number; to: numb
     if (head < at || head >= to) continue;
     const stop = text.indexOf("\n", head);
     const end = Math.min(stop < 0 ? to : stop, to);
-    parts.push(text.slice(at, head), <strong key={head}>{text.slice(head, end)}</strong>);
+    const signs = /^#{1,6} /.exec(text.slice(head, end))?.[0].length ?? 0;
+    parts.push(
+      text.slice(at, head),
+      <strong key={head}><span className="signs">{text.slice(head, head + signs)}</span>{text.slice(head + signs, end)}</strong>,
+    );
     at = end;
   }
   return <>{parts}{text.slice(at, to)}</>;

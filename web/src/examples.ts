@@ -1,7 +1,7 @@
 // The three questions that an empty page offers; fixtures/corpus answers them.
 
 export const EXAMPLES = [
-  "How many days of annual leave do I get?",
-  "What should I do first when the database is down?",
-  "What does the standard plan cost per month?",
+  "How many days of annual leave does a full-time employee have?",
+  "Only one broker partition lags. What should I do?",
+  "What does the Cutter plan cost a month?",
 ];
