@@ -1,7 +1,9 @@
 // Starts Debian's Chromium and opens the page; what the test run and the screenshots share.
 import { chromium } from "playwright-core";
 
-export const address = process.env.BASE_URL ?? "http://127.0.0.1:8080";
+import { start } from "./server.mjs";
+
+export const { address, stop } = await start();
 
 export function launch() {
   return chromium.launch({

@@ -1,7 +1,7 @@
 // End-to-end run in Chromium against a running Portolan with fixtures/corpus indexed; BASE_URL names it.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { address, ask, launch, open } from "./browser.mjs";
+import { address, ask, launch, open, stop } from "./browser.mjs";
 import { QUERY, QUESTION, UNANSWERABLE } from "./questions.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -174,5 +174,6 @@ for (const [name, check] of Object.entries(checks)) {
   for (const context of browser.contexts()) await context.close();
 }
 await browser.close();
+await stop();
 console.log(`${Object.keys(checks).length - failed} passed, ${failed} failed (${address})`);
 process.exitCode = failed > 0 ? 1 : 0;

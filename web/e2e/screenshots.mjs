@@ -1,6 +1,6 @@
 // Pictures of the page in light and dark at 1280 and 390 pixels, into OUT (default e2e/screenshots, not committed).
 import { mkdirSync } from "node:fs";
-import { ask, launch, open } from "./browser.mjs";
+import { ask, launch, open, stop } from "./browser.mjs";
 import { QUESTION, QUERY, UNANSWERABLE } from "./questions.mjs";
 
 const out = process.env.OUT ?? new URL("screenshots/", import.meta.url).pathname;
@@ -29,4 +29,5 @@ for (const scheme of ["light", "dark"]) {
   }
 }
 await browser.close();
+await stop();
 console.log(out);

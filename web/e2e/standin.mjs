@@ -17,7 +17,7 @@ const passage = (number, quote, path, words) => ({
 });
 const passages = (words = []) => [passage(1, quotes[0], "Annual leave", words), passage(2, quotes[1], "Carrying over", words)];
 const citation = (number, end) => ({ number, answer_range: [0, end], document: "doc-1", version: "1", source_range: bytes(quotes[number - 1]), quote: quotes[number - 1], checked: true, title: "Leave policy", uri: "handbook/leave-policy.md", collection: "default" });
-const said = [`You have **28 days** of paid leave a year – pro rata part-time `, `[1]`, `. Up to five days may be carried over `, `[2]`, `, until the end of March.\n\n| Kind | Days |\n| --- | --- |\n| Annual | 28 |\n| Carried over | 5 |\n\n![x](https://example.invalid/x.png)<script>alert(1)</script>`];
+const said = [`You have **28 days** of paid leave a year – pro rata part-time `, `[1]`, `. Up to five days may be carried over `, `[2]`, `, until the end of March.\n\n| Kind | Days |\n| --- | --- |\n| Annual | 28 |\n| Carried over | 5 |\n\n![x](https://example.invalid/x.png)<script></script>`];
 const upTo = (index) => Buffer.byteLength(said.slice(0, index).join("").trimEnd());
 const stored = new Map();
 let runs = 0;

@@ -77,6 +77,7 @@ export function App() {
       </header>
       {narrow ? <Drawer open={drawer} onClose={() => setDrawer(false)}>{list}</Drawer> : <aside className="side" aria-label="Conversations">{list}</aside>}
       <main>
+        {chat.locked && <KeyForm />}
         {view === "ask"
           ? <Chat chat={chat} routes={routes} collections={collections} onSource={openSource} />
           : <Search collections={collections} onSource={openSource} />}
@@ -84,6 +85,23 @@ export function App() {
       {cited && <SourcePane key={JSON.stringify(cited)} cited={cited} modal={narrow} onClose={closeSource} />}
       <Announcer turn={chat.turns.at(-1)} />
     </div>
+  );
+}
+
+/** For a service with an API key: asks for it and starts again with it. */
+function KeyForm() {
+  const [key, setKey] = useState("");
+  const keep = (event: React.FormEvent) => {
+    event.preventDefault();
+    api.keepKey(key.trim());
+    location.reload();
+  };
+  return (
+    <form className="key" onSubmit={keep}>
+      <label htmlFor="key">This service asks for an API key.</label>
+      <input id="key" type="password" autoComplete="off" value={key} onChange={(event) => setKey(event.target.value)} />
+      <button type="submit" className="primary" disabled={!key.trim()}>Use it</button>
+    </form>
   );
 }
 

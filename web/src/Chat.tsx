@@ -31,8 +31,9 @@ export function Chat({ chat, routes, collections, onSource }: Props) {
   const ask = (question: string) => {
     if (!question.trim() || chat.busy) return;
     setText("");
+    const place = collection || home(collections);
     box.current?.focus();
-    void chat.ask(question.trim(), { ...(chosen && { route: chosen }), ...(collection && { collection }) });
+    void chat.ask(question.trim(), { ...(chosen && { route: chosen }), ...(place && { collection: place }) });
   };
 
   return (
@@ -74,10 +75,15 @@ export function Chat({ chat, routes, collections, onSource }: Props) {
   );
 }
 
+/** Where to look when nothing is chosen: the server's default, or the first collection where that one is absent. */
+export function home(collections: Collection[]): string {
+  if (collections.length === 0 || collections.some((one) => one.name === "default")) return "";
+  return collections[0]?.name ?? "";
+}
+
 export function CollectionSelect({ value, collections, onChange }: { value: string; collections: Collection[]; onChange: (name: string) => void }) {
   return (
-    <label>In <select value={value} onChange={(event) => onChange(event.target.value)}>
-      <option value="">the default collection</option>
+    <label>In <select value={value || home(collections) || "default"} onChange={(event) => onChange(event.target.value)}>
       {collections.map((one) => <option key={one.name} value={one.name}>{one.name} ({one.documents})</option>)}
     </select></label>
   );

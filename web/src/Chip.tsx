@@ -17,7 +17,7 @@ export function Chip({ number, occurrence }: { number: number; occurrence: numbe
   const cited = toCited(target);
   const checked = target.citation?.checked === true;
   return (
-    <button type="button" className={checked ? "chip" : "chip unchecked"} title={target.citation?.quote}
+    <button type="button" className={checked ? "chip" : "chip unchecked"} title={target.citation?.quote || undefined}
       aria-label={`Source ${number}: ${cited.title}${checked ? "" : ", not checked"}`} onClick={() => onSource(cited)}>
       {number}
     </button>
@@ -29,12 +29,12 @@ function toCited({ number, citation, source }: Target): Cited {
   return {
     number,
     document: from?.document ?? "",
-    collection: from?.collection ?? "",
-    title: from?.title ?? "",
-    uri: from?.uri ?? "",
+    collection: citation?.collection ?? source?.collection ?? "",
+    title: citation?.title ?? source?.title ?? "",
+    uri: citation?.uri ?? source?.uri ?? "",
     range: citation?.source_range ?? source?.span ?? [0, 0],
     ...(from?.version !== undefined && { version: from.version }),
-    ...(citation && { quote: citation.quote, checked: citation.checked }),
+    ...(citation && { quote: citation.quote ?? "", checked: citation.checked }),
     ...(citation?.removed && { removed: true }),
   };
 }

@@ -1,10 +1,10 @@
 // Passages as a list: numbered sources, nearest passages, search results.
-import { pieces, type Range } from "./ranges";
+import { excerpt, pieces, type Range } from "./ranges";
 import type { Cited } from "./SourcePane";
 import type { Passage, Source } from "./wire";
 
 export function Highlighted({ text, ranges }: { text: string; ranges: Range[] }) {
-  return pieces(text, ranges).map((piece, index) => (piece.marked ? <mark key={index}>{piece.text}</mark> : piece.text));
+  return excerpt(pieces(text, ranges)).map((piece, index) => (piece.marked ? <mark key={index}>{piece.text}</mark> : piece.text));
 }
 
 interface Props {

@@ -1,7 +1,7 @@
 // The search view: box, mode, filters, and results with their highlights.
 import { useRef, useState } from "react";
 import * as api from "./api";
-import { CollectionSelect } from "./Chat";
+import { CollectionSelect, home } from "./Chat";
 import { parseCondition, show, toFilter, type Condition } from "./filter";
 import { PassageList } from "./PassageList";
 import type { Cited } from "./SourcePane";
@@ -18,6 +18,8 @@ export function Search({ collections, onSource }: { collections: Collection[]; o
   const [found, setFound] = useState<SearchAnswer>();
   const [problem, setProblem] = useState<Problem>();
   const [busy, setBusy] = useState(false);
+  // The server counts the passages of a page, so a full page is the sign that there may be more.
+  const [full, setFull] = useState(false);
   const running = useRef<AbortController>(undefined);
 
   const run = async (offset: number, change: { mode?: string; conditions?: Condition[]; collection?: string } = {}) => {
@@ -26,12 +28,13 @@ export function Search({ collections, onSource }: { collections: Collection[]; o
     const controller = new AbortController();
     running.current = controller;
     const filter = toFilter(change.conditions ?? conditions);
-    const name = change.collection ?? collection;
+    const name = change.collection ?? (collection || home(collections));
     const request = { query: query.trim(), mode: change.mode ?? mode, limit: PAGE, offset, ...(filter && { filter }), ...(name && { collection: name }) };
     setBusy(true);
     try {
       const answer = await api.search(request, controller.signal);
       setFound((before) => (offset > 0 && before ? { ...answer, results: [...before.results, ...answer.results] } : answer));
+      setFull(answer.results.length === PAGE);
       setProblem(undefined);
     } catch (error) {
       if (controller.signal.aborted) return;
@@ -64,19 +67,20 @@ export function Search({ collections, onSource }: { collections: Collection[]; o
       <div className="thread" role="region" aria-label="Results" tabIndex={0} aria-busy={busy}>
         {problem && <div className="banner bad" role="alert"><p><strong>{problem.title}</strong> {problem.detail}</p>
           {problem.errors?.map((one) => <p key={one.pointer}><code>{one.pointer}</code> {one.detail}</p>)}</div>}
-        <p className="facts" role="status">{found ? summary(found) : "Words in quotes are matched as they stand. A filter is a field and a value, such as department=hr."}</p>
+        <p className="facts" role="status">{found ? summary(found, full) : "Words in quotes are matched as they stand. A filter is a field and a value, such as department=hr."}</p>
         {found && found.results.length > 0 && <PassageList passages={found.results} onSource={onSource} whole />}
-        {found && found.results.length < found.total && found.results.length > 0 &&
+        {found && full &&
           <p className="after"><button type="button" disabled={busy} onClick={() => void run(found.results.length)}>More results</button></p>}
       </div>
     </div>
   );
 }
 
-function summary(found: SearchAnswer): string {
+function summary(found: SearchAnswer, full: boolean): string {
   const degraded = found.degraded.length > 0 ? ` · working without ${found.degraded.join(", ")}` : "";
-  if (found.total === 0) return `Nothing found. Try other words or fewer filters.${degraded}`;
-  return `${found.total} ${found.total === 1 ? "passage" : "passages"} in ${Math.max(1, Math.round(found.took_ms))} ms${degraded}`;
+  const count = found.results.length;
+  if (count === 0) return `Nothing found. Try other words or fewer filters.${degraded}`;
+  return `${full ? `The first ${count}` : count} ${count === 1 ? "passage" : "passages"} in ${Math.max(1, Math.round(found.took_ms))} ms${degraded}`;
 }
 
 function Filters({ conditions, onChange }: { conditions: Condition[]; onChange: (next: Condition[]) => void }) {

@@ -57,7 +57,7 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
         <button type="button" className="icon" aria-label="Close the source" onClick={onClose}>✕</button>
       </div>
       {cited.quote && <blockquote className="quote">{cited.quote}</blockquote>}
-      {cited.quote && <p className="check">{cited.checked ? "✓ These words were found in the source." : "These words were not found in the source."}</p>}
+      {cited.checked !== undefined && !cited.removed && <p className="check">{cited.checked ? "✓ These words were found in the source." : "This citation could not be checked against the source."}</p>}
       <div className="body" role="region" aria-label="Source text" tabIndex={0}>
         {source && <Text source={source} range={cited.range} />}
         {!source && !problem && <p className="hint">Opening the source</p>}

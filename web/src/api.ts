@@ -8,10 +8,18 @@ export class Refused extends Error {
   }
 }
 
+const KEY = "portolan-key";
+
+/** Keeps the API key until the tab is closed, no longer. */
+export const keepKey = (key: string) => sessionStorage.setItem(KEY, key);
+
 async function call(path: string, options?: RequestInit): Promise<Response> {
+  const headers = new Headers(options?.headers);
+  const key = sessionStorage.getItem(KEY);
+  if (key) headers.set("authorization", `Bearer ${key}`);
   let response: Response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (options?.signal?.aborted) throw error;
     throw new Refused({ title: "Portolan cannot be reached", detail: "Is the server running? Check it and try again." });
@@ -74,7 +82,7 @@ export interface Place {
 }
 
 export function source(place: Place, signal: AbortSignal): Promise<SourceText> {
-  const query = new URLSearchParams({ collection: place.collection });
+  const query = new URLSearchParams(place.collection ? { collection: place.collection } : {});
   if (place.version !== undefined) query.set("version", String(place.version));
   return get<SourceText>(`v1/documents/${encodeURIComponent(place.document)}/source?${query}`, signal);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromBytes, pieces, type Range } from "./ranges";
+import { excerpt, fromBytes, pieces, type Range } from "./ranges";
 
 test("every byte offset of a character start gives its string offset", () => {
   const text = "aé⚓🧭z";
@@ -31,4 +31,14 @@ test("pieces put together are the text, and the marked ones are the ranges", () 
   check([[12, 18], [0, 3]], ["Die", "zählt"]);
   check([[0, 6], [4, 11]], ["Die Gr", "öße"]);
   check([[4, 4], [90, 99]], []);
+});
+
+test("an excerpt begins at a word shortly before the first mark, and a short text stays", () => {
+  const plain = (text: string) => ({ text, marked: false });
+  const marked = { text: "tide", marked: true };
+  expect(excerpt([plain("the "), marked])).toEqual([plain("the "), marked]);
+  const [start, next] = excerpt([plain("harbour ".repeat(40)), marked]);
+  expect(start?.text).toMatch(/^… (harbour ){8}$/);
+  expect(next).toEqual(marked);
+  expect(excerpt([plain("x".repeat(500))])).toHaveLength(1);
 });

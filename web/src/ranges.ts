@@ -20,6 +20,14 @@ export function rangeFromBytes(text: string, range: Range): Range {
   return [start, Math.max(start, fromBytes(text, range[1]))];
 }
 
+/** Pieces that begin shortly before the first mark, so that a short view of them shows it. */
+export function excerpt(all: Piece[]): Piece[] {
+  const [first, second] = all;
+  if (!first || first.marked || !second || first.text.length <= 120) return all;
+  const tail = first.text.slice(-70);
+  return [{ text: `… ${tail.slice(tail.search(/\s/) + 1)}`, marked: false }, ...all.slice(1)];
+}
+
 /** Cuts a text into marked and plain pieces. Ranges may come unsorted and may overlap. */
 export function pieces(text: string, ranges: Range[]): Piece[] {
   const sorted = ranges.map((range) => rangeFromBytes(text, range)).sort((a, b) => a[0] - b[0] || a[1] - b[1]);

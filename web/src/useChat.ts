@@ -21,7 +21,12 @@ export function useChat() {
   const running = useRef<AbortController>(undefined);
   const count = useRef(0);
 
-  const refresh = useCallback(() => api.conversations().then(setHeads).catch(() => undefined), []);
+  // The list is the first call that needs a key, so it tells whether one is missing.
+  const [locked, setLocked] = useState(false);
+  const refresh = useCallback(
+    () => api.conversations().then(setHeads).catch((error: unknown) => setLocked(asProblem(error).status === 401)),
+    [],
+  );
 
   const show = useCallback((conversation: string | undefined, shown: Turn[]) => {
     running.current?.abort();
@@ -78,5 +83,5 @@ export function useChat() {
 
   const stop = useCallback(() => running.current?.abort(), []);
   const fresh = useCallback(() => show(undefined, []), [show]);
-  return { turns, id, heads, problem, refresh, ask, open, remove, stop, fresh, busy: isRunning(turns.at(-1)) };
+  return { locked, turns, id, heads, problem, refresh, ask, open, remove, stop, fresh, busy: isRunning(turns.at(-1)) };
 }

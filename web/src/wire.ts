@@ -23,12 +23,12 @@ export interface Citation {
   answer_range: Range;
   document: string;
   version?: string | number;
-  source_range: Range;
-  quote: string;
+  source_range: Range | null;
+  quote: string | null;
   checked: boolean;
-  title: string;
-  uri: string;
-  collection: string;
+  title?: string | null;
+  uri?: string | null;
+  collection?: string | null;
   removed?: boolean;
 }
 export interface Verdict {
