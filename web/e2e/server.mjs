@@ -16,7 +16,7 @@ export async function start() {
   }
   const data = mkdtempSync(join(tmpdir(), "portolan-e2e-"));
   const listen = `127.0.0.1:${await freePort()}`;
-  const server = spawn(binary, ["serve", "--data", data, "--listen", listen], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const server = spawn(binary, ["serve", "--data", data, "--listen", listen], { cwd: root, env: { PORTOLAN_LOG: "warn", ...process.env }, stdio: ["ignore", "ignore", "inherit"] });
   const ended = new Promise((resolve) => server.once("exit", resolve));
   const stop = async () => {
     server.kill("SIGTERM");
