@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::engine::extractive::Extractive;
 use crate::engine::retrieve::blocking;
-use crate::engine::{Engine, Parts};
+use crate::engine::{Engine, Parts, VectorFactory};
 use crate::error::{Error, Result};
 use crate::gateway::local::{LocalEmbedder, LocalModel};
 use crate::gateway::peer::Address;
@@ -17,6 +17,7 @@ use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder};
 use crate::http::{self, HttpSettings, HttpState};
+use crate::index::qdrant::QdrantStore;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -37,7 +38,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         store: Store::open(&config.data.join("portolan.sqlite")).await?,
         models: models(config, &routes)?,
         routes,
-        vectors: None,
+        vectors: vectors(config),
         decline_below: config.evidence.decline_below,
     };
     Engine::open(parts).await
@@ -149,6 +150,17 @@ pub async fn embedder(config: &Config) -> Result<Arc<dyn Embedder>> {
     };
     let embedder = blocking(move || LocalEmbedder::load(&model)).await?;
     Ok(Arc::new(embedder))
+}
+
+/// A Qdrant server when one is named; otherwise each collection keeps its vectors itself.
+fn vectors(config: &Config) -> Option<VectorFactory> {
+    let url = config.qdrant_url.clone()?;
+    let key = config.qdrant_api_key.clone();
+    Some(Box::new(move |name, dimension| {
+        let key = key.as_ref().map(crate::config::Secret::expose);
+        let store = QdrantStore::connect(&url, key, &format!("portolan-{name}"), dimension)?;
+        Ok(Arc::new(store))
+    }))
 }
 
 fn models(config: &Config, routes: &[routes::Route]) -> Result<BTreeMap<String, Arc<dyn ChatModel>>> {

@@ -53,7 +53,7 @@ impl Engine {
         };
         let mut run = IngestRun {
             engine: self.clone(),
-            fingerprints: collection.fingerprints(),
+            fingerprints: collection.fingerprints()?,
             collection,
             record,
             batch: Vec::new(),

@@ -1,174 +1,160 @@
-//! Text to terms, the same way for indexing, searching, highlighting and checking.
+//! Text to terms: the one analyser for indexing, searching and highlighting. Pure.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use tantivy::tokenizer::{
-    AsciiFoldingFilter, Language, LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,
-};
+use tantivy::tokenizer::{AsciiFoldingFilter, Language, LowerCaser, RawTokenizer, Stemmer, TextAnalyzer};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Changes when the terms of a text change; the index names it.
-pub const ANALYSER: &str = "unicode-english-1";
-/// Name of the analyser of `body` in tantivy.
-pub const BODY: &str = "portolan_body";
-/// Name of the analyser of `exact` in tantivy.
-pub const EXACT: &str = "portolan_exact";
-/// Lucene's English stop words.
-const STOP: &[&str] = &[
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of",
-    "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will", "with",
+/// Longer words and identifiers are not indexed: nobody types them.
+const MAX_TERM_BYTES: usize = 256;
+
+/// English words that say nothing about the topic.
+const STOP_WORDS: &[&str] = &[
+    "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by", "can",
+    "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in",
+    "into", "is", "it", "its", "me", "my", "no", "not", "of", "on", "or", "our", "she", "should", "so", "some", "such",
+    "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "us", "was", "we",
+    "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
 ];
 
-/// One term of a text.
+/// A word as the body field knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// Lower case, folded, stemmed.
+    /// Lower case, folded to ASCII, stemmed.
     pub text: String,
-    /// Byte range of the word.
+    /// Byte range of the word in the text.
     pub range: Range<usize>,
-    /// Whether it is too common to be searched for.
+    /// Whether it is a stop word, which the body field leaves out.
     pub stop: bool,
 }
 
-/// The terms of a text; stop words are kept and marked.
+/// The terms of `text` in their order; stop words are kept and marked.
 pub fn terms(text: &str) -> Vec<Term> {
-    static ANALYSER: OnceLock<TextAnalyzer> = OnceLock::new();
-    let mut analyser = ANALYSER.get_or_init(|| stemmed().build()).clone();
-    let mut stream = analyser.token_stream(text);
-    let mut terms = Vec::new();
-    while stream.advance() {
-        let token = stream.token();
-        let range = token.offset_from..token.offset_to;
-        let stop = STOP.contains(&text[range.clone()].to_lowercase().as_str());
-        terms.push(Term {
-            text: token.text.clone(),
-            range,
-            stop,
-        });
-    }
-    terms
+    let mut stemmer = STEMMER.clone();
+    let found = words(text).into_iter().map(|(word, range)| Term {
+        stop: STOP_WORDS.binary_search(&word.as_str()).is_ok(),
+        text: first_token(&mut stemmer, &word),
+        range,
+    });
+    found.collect()
 }
 
-/// Words that must match to the letter: codes, versions, part numbers, qualified names. Lower case.
+/// The words of `text`, lower case and folded to ASCII but not stemmed, with their byte ranges.
+pub fn words(text: &str) -> Vec<(String, Range<usize>)> {
+    let mut folder = FOLDER.clone();
+    let mut words = Vec::new();
+    for (start, word) in text.unicode_word_indices() {
+        for (inner, part) in parts(word) {
+            if part.len() > MAX_TERM_BYTES {
+                continue;
+            }
+            let plain = first_token(&mut folder, part);
+            if !plain.is_empty() {
+                let start = start + inner;
+                words.push((plain, start..start + part.len()));
+            }
+        }
+    }
+    words
+}
+
+/// Names and numbers that are looked for verbatim, lower case, each once, in their order.
+///
+/// They have a digit or one of `_`, `::`, `.`, `-`, `/` inside and at least 3 bytes: `ERR_0042`, `chart::reproject`,
+/// `v3.4.1`, `/v1/x`.
 pub fn identifiers(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = exact_words(text)
-        .map(|(_, word)| word.to_lowercase())
-        .filter(|word| word.len() >= 3 && is_identifier(word))
-        .collect();
-    found.sort();
-    found.dedup();
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (identifier, _) in identifier_ranges(text) {
+        if seen.insert(identifier.clone()) {
+            found.push(identifier);
+        }
+    }
     found
 }
 
-fn is_identifier(word: &str) -> bool {
-    let has_letter = word.chars().any(char::is_alphabetic);
-    let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-    word.contains('_') || word.contains("::") || (has_letter && has_digit)
+/// The identifiers of `text` with their byte ranges.
+pub fn identifier_ranges(text: &str) -> Vec<(String, Range<usize>)> {
+    let inside = |c: char| c.is_alphanumeric() || "_:.-/".contains(c);
+    let mut found = Vec::new();
+    for piece in text.split(|c| !inside(c)) {
+        let core = piece.trim_end_matches(['.', ':', '-', '/']);
+        let core = core.trim_start_matches(['.', ':', '-']);
+        let marked = core.contains(|c: char| c.is_numeric() || "_.-/".contains(c)) || core.contains("::");
+        let named = core.contains(char::is_alphanumeric);
+        if (3..=MAX_TERM_BYTES).contains(&core.len()) && marked && named {
+            let start = core.as_ptr() as usize - text.as_ptr() as usize;
+            found.push((core.to_lowercase(), start..start + core.len()));
+        }
+    }
+    found
 }
 
-/// The analyser of `body`: Unicode words, lower case, ASCII folding, English stop words, Snowball stems.
-pub fn body() -> TextAnalyzer {
-    let words = TextAnalyzer::builder(Words)
-        .filter(LowerCaser)
-        .filter(AsciiFoldingFilter);
-    words
-        .filter(StopWordFilter::remove(STOP.iter().map(|word| (*word).to_owned())))
-        .filter(Stemmer::new(Language::English))
-        .build()
+/// What is between quotation marks; a mark without its partner quotes nothing.
+pub fn quoted(text: &str) -> Vec<&str> {
+    let pieces: Vec<&str> = text.split(['"', '\u{201c}', '\u{201d}']).collect();
+    let closed = (pieces.len() - 1) / 2;
+    pieces.into_iter().skip(1).step_by(2).take(closed).collect()
 }
 
-/// The analyser of `exact`: words as they are written, in lower case; codes stay whole.
-pub fn exact() -> TextAnalyzer {
-    TextAnalyzer::builder(Verbatim).filter(LowerCaser).build()
+/// The terms of a query that highlights mark: all but stop words, or those when there is nothing else.
+pub fn wanted(query: &str) -> BTreeSet<String> {
+    let terms = terms(query);
+    let only_stops = terms.iter().all(|term| term.stop);
+    let kept = terms.into_iter().filter(|term| only_stops || !term.stop);
+    kept.map(|term| term.text).collect()
 }
 
-fn stemmed() -> tantivy::tokenizer::TextAnalyzerBuilder<impl Tokenizer> {
-    TextAnalyzer::builder(Words)
+/// The byte ranges of `text` whose terms are wanted.
+pub fn highlights(text: &str, wanted: &BTreeSet<String>) -> Vec<Range<usize>> {
+    let found = terms(text).into_iter().filter(|term| wanted.contains(&term.text));
+    found.map(|term| term.range).collect()
+}
+
+static FOLDER: LazyLock<TextAnalyzer> = LazyLock::new(|| {
+    TextAnalyzer::builder(RawTokenizer::default())
         .filter(LowerCaser)
         .filter(AsciiFoldingFilter)
+        .build()
+});
+
+static STEMMER: LazyLock<TextAnalyzer> = LazyLock::new(|| {
+    TextAnalyzer::builder(RawTokenizer::default())
         .filter(Stemmer::new(Language::English))
-}
+        .build()
+});
 
-/// Words between Unicode word boundaries (UAX 29).
-#[derive(Clone, Default)]
-struct Words;
-
-impl Tokenizer for Words {
-    type TokenStream<'a> = Tokens;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens {
-        Tokens::new(text.unicode_word_indices())
+fn first_token(analyser: &mut TextAnalyzer, word: &str) -> String {
+    let mut stream = analyser.token_stream(word);
+    if stream.advance() {
+        std::mem::take(&mut stream.token_mut().text)
+    } else {
+        String::new()
     }
 }
 
-/// Words between white space and brackets, without the punctuation around them.
-#[derive(Clone, Default)]
-struct Verbatim;
-
-impl Tokenizer for Verbatim {
-    type TokenStream<'a> = Tokens;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> Tokens {
-        Tokens::new(exact_words(text))
-    }
-}
-
-fn exact_words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let parts = text.split(|c: char| c.is_whitespace() || "()[]{}<>|,;\"`'/=".contains(c));
-    parts.filter_map(move |part| {
-        let word = part.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
-        let at = word.as_ptr() as usize - text.as_ptr() as usize;
-        (!word.is_empty()).then_some((at, word))
-    })
-}
-
-/// Longer words are no words.
-const LONGEST: usize = 256;
-
-struct Tokens {
-    tokens: std::vec::IntoIter<Token>,
-    current: Token,
-}
-
-impl Tokens {
-    fn new<'a>(words: impl Iterator<Item = (usize, &'a str)>) -> Self {
-        let tokens: Vec<Token> = words
-            .filter(|(_, word)| word.len() <= LONGEST)
-            .enumerate()
-            .map(|(position, (at, word))| Token {
-                offset_from: at,
-                offset_to: at + word.len(),
-                position,
-                text: word.to_owned(),
-                position_length: 1,
-            })
-            .collect();
-        Self {
-            tokens: tokens.into_iter(),
-            current: Token::default(),
+/// Unicode keeps `a_b`, `a:b` and `a.b` whole; a reader looks for either half. Numbers such as `3.4` stay whole.
+fn parts(word: &str) -> Vec<(usize, &str)> {
+    let bytes = word.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let cuts = match byte {
+            b'_' | b':' => true,
+            b'.' => !(digit(at.checked_sub(1)) && digit(Some(at + 1))),
+            _ => false,
+        };
+        if cuts {
+            parts.push((start, &word[start..at]));
+            start = at + 1;
         }
     }
-}
-
-impl TokenStream for Tokens {
-    fn advance(&mut self) -> bool {
-        match self.tokens.next() {
-            Some(token) => {
-                self.current = token;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn token(&self) -> &Token {
-        &self.current
-    }
-
-    fn token_mut(&mut self) -> &mut Token {
-        &mut self.current
-    }
+    parts.push((start, &word[start..]));
+    parts.retain(|(_, part)| !part.is_empty());
+    parts
 }
 
 #[cfg(test)]
@@ -176,25 +162,47 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_folded_stemmed_and_located() {
-        let text = "The Cafés are RUNNING";
-        let found: Vec<(String, &str, bool)> = terms(text)
-            .into_iter()
-            .map(|term| (term.text, &text[term.range], term.stop))
-            .collect();
-        let expected = [
-            ("the", "The", true),
-            ("cafe", "Cafés", false),
-            ("are", "are", true),
-            ("run", "RUNNING", false),
-        ];
-        let found: Vec<(&str, &str, bool)> = found.iter().map(|(a, b, c)| (a.as_str(), *b, *c)).collect();
-        assert_eq!(found, expected);
+    fn stop_words_are_sorted_for_the_search() {
+        assert!(STOP_WORDS.is_sorted());
     }
 
     #[test]
-    fn identifiers_stay_whole() {
-        let found = identifiers("Is ERR_0042 in chart::reproject(v3.4.1) for HMI-7731-B, or 2025?");
-        assert_eq!(found, ["chart::reproject", "err_0042", "hmi-7731-b", "v3.4.1"]);
+    fn terms_are_stemmed_and_folded_and_know_their_place() {
+        let check = |text: &str, expected: &[(&str, &str, bool)]| {
+            let found = terms(text);
+            let seen: Vec<_> = found
+                .iter()
+                .map(|term| (term.text.as_str(), &text[term.range.clone()], term.stop))
+                .collect();
+            assert_eq!(seen, expected, "{text}");
+        };
+        check("The Charts", &[("the", "The", true), ("chart", "Charts", false)]);
+        check("Caf\u{e9}s", &[("cafe", "Caf\u{e9}s", false)]);
+        check(
+            "chart::load_all",
+            &[("chart", "chart", false), ("load", "load", false), ("all", "all", true)],
+        );
+        check("v3.4.1", &[("v3.4.1", "v3.4.1", false)]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn identifiers_are_found_whole() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(identifiers(text), expected, "{text}");
+        check("what is ERR_0042?", &["err_0042"]);
+        check("call chart::reproject() now.", &["chart::reproject"]);
+        check("(v3.4.1), HMI-7731-B; 0x1F", &["v3.4.1", "hmi-7731-b", "0x1f"]);
+        check("GET /v1/x", &["/v1/x"]);
+        check("plain words. And: more", &[]);
+        check("ERR_1 err_1", &["err_1"]);
+        check("... --- // _ ::", &[]);
+    }
+
+    #[test]
+    fn quotes_need_a_partner() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(quoted(text), expected, "{text}");
+        check("a \"b c\" d", &["b c"]);
+        check("5\" pipe", &[]);
+        check("\"a\" \"b\" \"c", &["a", "b"]);
     }
 }

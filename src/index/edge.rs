@@ -1,92 +1,82 @@
-//! Qdrant's own engine in process. Exact search while small; writes are durable after `flush`.
+//! Vectors in this process: qdrant-edge in a folder of its own.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use qdrant_edge::external::serde_json::{self, Value, json};
 use qdrant_edge::{
-    DEFAULT_VECTOR_NAME, Distance, EdgeConfigBuilder, EdgeShard, EdgeVectorParamsBuilder, NamedQuery, PointId,
-    PointInsertOperations, PointOperations, PointStruct, QueryEnum, ScrollRequest, SearchParams, SearchRequest,
-    UpdateOperation, WithPayloadInterface, WithVector,
+    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, NamedQuery, PointId,
+    PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest, ScoredPoint, ScoringQuery,
+    ScrollRequest, SearchParams, UpdateOperation, WithPayloadInterface, WithVector,
 };
+use serde_json::{Value, json};
 
+use super::filter;
+use super::vectors::{Point, VectorStore};
 use crate::error::{Error, Result};
-use crate::index::filter::matches;
-use crate::index::vectors::{Point, VectorStore};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
-/// Points of one page of the sweep.
-const PAGE: usize = 10_000;
-/// Stands for everyone in a point's principals.
-const PUBLIC: &str = "*";
+/// Below this, looking at every vector costs no more than the graph (measured: facts on qdrant-edge) and misses none.
+const EXACT_BELOW: usize = 20_000;
+/// Points of one write, and of one page of ids.
+const PAGE: usize = 1_000;
+/// Fetched beyond `k`, so that equal scores at the end are cut by id.
+const SPARE: usize = 16;
 
-/// One collection's vectors in a folder.
+/// The vectors of one collection in a folder.
+#[derive(Clone)]
 pub struct EdgeStore {
-    shard: Arc<EdgeShard>,
-    /// The engine's flush refuses to run beside a write.
-    writing: Arc<Mutex<()>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shard: EdgeShard,
+    /// The engine's `flush` panics when a write is under way, so writes, flushes and optimising take turns.
+    turn: Mutex<()>,
 }
 
 impl EdgeStore {
-    /// Opens or makes the shard in `folder` for vectors of `dimension`.
-    pub fn open(folder: &Path, dimension: usize) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::storage("cannot make the vector folder", error))?;
-        let shard = if folder.join("segments").is_dir() {
-            EdgeShard::load(folder, None)
-        } else {
-            let vector = EdgeVectorParamsBuilder::new(dimension, Distance::Cosine).build();
-            EdgeShard::new(
-                folder,
-                EdgeConfigBuilder::new().vector(DEFAULT_VECTOR_NAME, vector).build(),
-            )
-        };
-        let shard = shard.map_err(|error| Error::storage("cannot open the vectors", error))?;
+    /// Opens the vectors in `folder`, or makes an empty set of that dimension.
+    pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
+        let folder = folder.to_owned();
+        let shard = blocking(move || open(&folder, dimension)).await?;
+        let turn = Mutex::new(());
         Ok(Self {
-            shard: Arc::new(shard),
-            writing: Arc::default(),
+            inner: Arc::new(Inner { shard, turn }),
         })
     }
 
-    fn write(&self, operation: PointOperations) -> BoxFuture<'_, Result<()>> {
-        self.work(move |shard| {
-            shard
-                .update(UpdateOperation::PointOperation(operation))
-                .map_err(|error| Error::storage("cannot write vectors", error))
+    async fn write<T: Send + 'static>(&self, work: impl FnOnce(&EdgeShard) -> Result<T> + Send + 'static) -> Result<T> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let _turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&inner.shard)
         })
-    }
-
-    /// Runs a write on a blocking thread, one at a time.
-    fn work(&self, work: impl FnOnce(&EdgeShard) -> Result<()> + Send + 'static) -> BoxFuture<'_, Result<()>> {
-        let (shard, writing) = (self.shard.clone(), self.writing.clone());
-        Box::pin(off(move || {
-            let _one = writing
-                .lock()
-                .map_err(|_| Error::Internal("a vector write broke".into()))?;
-            work(&shard)
-        }))
+        .await
     }
 }
 
 impl VectorStore for EdgeStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
-        let points = points.into_iter().map(|point| {
-            let mut principals = point.principals;
-            if principals.is_empty() {
-                principals.push(PUBLIC.to_owned());
+        Box::pin(self.write(move |shard| {
+            let mut points = points.into_iter().map(persisted).peekable();
+            while points.peek().is_some() {
+                let page = points.by_ref().take(PAGE).map(Into::into).collect();
+                let insert = PointInsertOperations::PointsList(page);
+                update(shard, PointOperations::UpsertPoints(insert))?;
             }
-            let payload = json!({ "metadata": point.metadata, "principals": principals });
-            PointStruct::new(PointId::Uuid(point.chunk.0), point.vector, payload).into()
-        });
-        self.write(PointOperations::UpsertPoints(PointInsertOperations::PointsList(
-            points.collect(),
-        )))
+            Ok(())
+        }))
     }
 
     fn remove(&self, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<()>> {
-        self.write(PointOperations::DeletePoints {
-            ids: chunks.into_iter().map(|chunk| PointId::Uuid(chunk.0)).collect(),
-        })
+        Box::pin(self.write(move |shard| {
+            for page in chunks.chunks(PAGE) {
+                let ids = page.iter().map(|chunk| PointId::Uuid(chunk.0)).collect();
+                update(shard, PointOperations::DeletePoints { ids })?;
+            }
+            Ok(())
+        }))
     }
 
     fn search<'a>(
@@ -96,111 +86,133 @@ impl VectorStore for EdgeStore {
         reader: &'a Reader,
         k: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>> {
-        let (shard, filter, reader) = (self.shard.clone(), filter.clone(), reader.clone());
-        Box::pin(off(move || search(&shard, &vector, &filter, &reader, k)))
+        let (inner, filter, reader) = (Arc::clone(&self.inner), filter.clone(), reader.clone());
+        Box::pin(blocking(move || search(&inner.shard, &vector, &filter, &reader, k)))
     }
 
     fn ids(&self) -> BoxFuture<'_, Result<Vec<ChunkId>>> {
-        let shard = self.shard.clone();
-        Box::pin(off(move || ids(&shard)))
+        let inner = Arc::clone(&self.inner);
+        Box::pin(blocking(move || ids(&inner.shard)))
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
-        self.work(|shard| {
+        Box::pin(self.write(|shard| {
             shard.flush();
             Ok(())
-        })
+        }))
     }
 
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
-        let shard = self.shard.clone();
-        Box::pin(off(move || {
-            shard
-                .optimize()
-                .map(|_| ())
-                .map_err(|error| Error::storage("cannot optimise the vectors", error))
-        }))
+        Box::pin(self.write(|shard| shard.optimize().map(|_| ()).map_err(failed)))
     }
+}
+
+fn failed(cause: impl std::fmt::Display) -> Error {
+    Error::storage("the vectors failed", cause)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
+}
+
+fn open(folder: &Path, dimension: usize) -> Result<EdgeShard> {
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let optimizers = EdgeOptimizersConfig {
+        indexing_threshold: Some(EXACT_BELOW * dimension * size_of::<f32>() / 1024),
+        ..EdgeOptimizersConfig::default()
+    };
+    let params = EdgeVectorParams::builder(dimension, Distance::Cosine).build();
+    let config = EdgeConfig::builder().vector("", params).optimizers(optimizers).build();
+    let made = folder.join("edge_config.json").exists();
+    let shard = if made {
+        EdgeShard::load(folder, Some(config))
+    } else {
+        EdgeShard::new(folder, config)
+    };
+    shard.map_err(failed)
+}
+
+fn persisted(point: Point) -> PointStruct {
+    let payload = json!({
+        "metadata": point.metadata,
+        "principals": filter::principal_words(&point.principals),
+    });
+    PointStruct::new(PointId::Uuid(point.chunk.0), point.vector, payload)
+}
+
+fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
+    shard.update(UpdateOperation::PointOperation(operation)).map_err(failed)
 }
 
 fn search(shard: &EdgeShard, vector: &[f32], filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
-    let condition = condition(filter, reader);
-    let mut fetch = if filter.is_empty() { k } else { k * 4 };
+    let points = shard.info().points_count;
+    if k == 0 || points == 0 {
+        return Ok(Vec::new());
+    }
+    let (relaxed, same) = filter::relax(filter);
+    let asked = condition(&relaxed, reader)?;
+    let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
     loop {
-        let request = SearchRequest {
-            query: QueryEnum::Nearest(NamedQuery::default_dense(vector.to_vec())),
-            filter: condition.clone(),
-            params: Some(SearchParams {
-                hnsw_ef: Some(128),
-                ..SearchParams::default()
-            }),
-            limit: fetch,
-            offset: 0,
-            with_payload: Some(WithPayloadInterface::Bool(!filter.is_empty())),
-            with_vector: Some(WithVector::Bool(false)),
-            score_threshold: None,
-        };
-        let found = shard
-            .search(request)
-            .map_err(|error| Error::storage("the vector search failed", error))?;
-        let exhausted = found.len() < fetch;
-        let mut hits = Vec::with_capacity(k);
+        let found = query(shard, vector.to_owned(), asked.clone(), limit, !same)?;
+        let all = found.len() < limit || limit >= points;
+        let mut hits = Vec::with_capacity(found.len());
         for point in found {
-            let admitted = filter.is_empty()
-                || point
-                    .payload
-                    .as_ref()
-                    .is_some_and(|payload| matches(filter, &metadata_of(payload.0.get("metadata"))));
-            if let (true, Some(chunk)) = (admitted, chunk_id(&point.id.to_string())) {
-                hits.push(Hit {
-                    chunk,
-                    score: point.score,
-                });
+            if same || metadata(&point).is_some_and(|metadata| filter::matches(filter, &metadata)) {
+                hits.push(hit(&point)?);
             }
         }
-        if hits.len() >= k || exhausted {
-            // Ties go to the smaller id, so the order never wavers.
-            hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+        if same || all || hits.len() >= k {
+            hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
             hits.truncate(k);
             return Ok(hits);
         }
-        fetch *= 8;
+        limit = (limit * 4).min(points);
     }
 }
 
-/// What the engine can check itself: principals and equality. Ranges are checked on what comes back.
-fn condition(filter: &Filter, reader: &Reader) -> Option<qdrant_edge::Filter> {
-    let mut must = Vec::new();
-    if let Reader::Principals(mine) = reader {
-        let mut any = mine.clone();
-        any.push(PUBLIC.to_owned());
-        must.push(json!({ "key": "principals", "match": { "any": any } }));
-    }
-    if let Filter::All(parts) = filter {
-        must.extend(parts.iter().filter_map(equality));
-    }
-    must.extend(equality(filter));
-    if must.is_empty() {
-        return None;
-    }
-    serde_json::from_value(json!({ "must": must })).ok()
+fn query(
+    shard: &EdgeShard,
+    vector: Vec<f32>,
+    filter: Option<qdrant_edge::Filter>,
+    limit: usize,
+    payload: bool,
+) -> Result<Vec<ScoredPoint>> {
+    let params = SearchParams {
+        exact: shard.info().points_count < EXACT_BELOW,
+        ..SearchParams::default()
+    };
+    let nearest = QueryEnum::Nearest(NamedQuery::default_dense(vector));
+    let request = QueryRequest {
+        prefetches: Vec::new(),
+        query: Some(ScoringQuery::Vector(nearest)),
+        filter,
+        score_threshold: None,
+        limit,
+        offset: 0,
+        params: Some(params),
+        with_vector: WithVector::Bool(false),
+        with_payload: WithPayloadInterface::Bool(payload),
+    };
+    shard.query(request).map_err(failed)
 }
 
-fn equality(filter: &Filter) -> Option<Value> {
-    let Filter::In(field, wanted) = filter else { return None };
-    let plain = field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let strings = wanted.iter().all(Value::is_string);
-    (plain && strings).then(|| json!({ "key": format!("metadata.{field}"), "match": { "any": wanted } }))
+fn chunk_id(id: PointId) -> Result<ChunkId> {
+    match id {
+        PointId::Uuid(id) => Ok(ChunkId(id)),
+        PointId::NumId(number) => Err(failed(format!("point {number} is not ours"))),
+    }
 }
 
-fn metadata_of(value: Option<&Value>) -> Metadata {
-    value
-        .and_then(|value| serde_json::from_value(value.clone()).ok())
-        .unwrap_or_default()
+fn hit(point: &ScoredPoint) -> Result<Hit> {
+    Ok(Hit {
+        chunk: chunk_id(point.id)?,
+        score: point.score,
+    })
 }
 
-fn chunk_id(text: &str) -> Option<ChunkId> {
-    text.parse().ok()
+fn metadata(point: &ScoredPoint) -> Option<Metadata> {
+    let metadata = point.payload.as_ref()?.0.get("metadata")?;
+    serde_json::from_value(metadata.clone()).ok()
 }
 
 fn ids(shard: &EdgeShard) -> Result<Vec<ChunkId>> {
@@ -215,10 +227,10 @@ fn ids(shard: &EdgeShard) -> Result<Vec<ChunkId>> {
             with_vector: WithVector::Bool(false),
             order_by: None,
         };
-        let (records, next) = shard
-            .scroll(request)
-            .map_err(|error| Error::storage("cannot list the vectors", error))?;
-        ids.extend(records.iter().filter_map(|record| chunk_id(&record.id.to_string())));
+        let (page, next) = shard.scroll(request).map_err(failed)?;
+        for record in page {
+            ids.push(chunk_id(record.id)?);
+        }
         match next {
             Some(next) => offset = Some(next),
             None => return Ok(ids),
@@ -226,9 +238,58 @@ fn ids(shard: &EdgeShard) -> Result<Vec<ChunkId>> {
     }
 }
 
-async fn off<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(Error::Internal(format!("the vector engine stopped: {error}"))),
+/// The engine's own filter, made from its JSON form, which is documented and stable.
+fn condition(filter: &Filter, reader: &Reader) -> Result<Option<qdrant_edge::Filter>> {
+    let mut must = Vec::new();
+    if let Some(words) = filter::reader_words(reader) {
+        must.push(json!({"key": "principals", "match": {"any": words}}));
+    }
+    if !filter.is_empty() {
+        must.push(translate(filter));
+    }
+    if must.is_empty() {
+        return Ok(None);
+    }
+    serde_json::from_value(json!({"must": must})).map(Some).map_err(failed)
+}
+
+fn translate(filter: &Filter) -> Value {
+    let parts = |parts: &[Filter]| parts.iter().map(translate).collect::<Vec<_>>();
+    match filter {
+        Filter::All(all) if all.is_empty() => json!({"must_not": [{"has_id": []}]}),
+        Filter::All(all) => json!({"must": parts(all)}),
+        Filter::Any(any) if any.is_empty() => json!({"has_id": []}),
+        Filter::Any(any) => json!({"should": parts(any)}),
+        Filter::Not(part) => json!({"must_not": [translate(part)]}),
+        Filter::In(field, wanted) => {
+            let wanted: Vec<_> = wanted
+                .iter()
+                .filter_map(|value| equals(&filter::path(field), value))
+                .collect();
+            if wanted.is_empty() {
+                return json!({"has_id": []});
+            }
+            json!({"should": wanted})
+        }
+        Filter::Range(field, bounds) => {
+            let float = |end: &Option<Value>| end.as_ref().and_then(Value::as_f64);
+            json!({"key": filter::path(field), "range": {
+                "gte": float(&bounds.gte), "gt": float(&bounds.gt),
+                "lte": float(&bounds.lte), "lt": float(&bounds.lt),
+            }})
+        }
+        Filter::Exists(field) => json!({"must_not": [{"is_empty": {"key": filter::path(field)}}]}),
+    }
+}
+
+fn equals(path: &str, value: &Value) -> Option<Value> {
+    match value {
+        Value::String(_) | Value::Bool(_) => Some(json!({"key": path, "match": {"value": value}})),
+        // A match compares integers only; a range compares by value.
+        Value::Number(number) => {
+            let number = number.as_f64()?;
+            Some(json!({"key": path, "range": {"gte": number, "lte": number}}))
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }

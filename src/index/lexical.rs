@@ -1,316 +1,294 @@
-//! tantivy: the chunk store, the document records and BM25. What is not here does not exist.
+//! Tantivy: the fields, the query, and what a reader sees of one commit.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use serde::de::DeserializeOwned;
-use tantivy::collector::{FilterCollector, TopDocs};
-use tantivy::query::{BooleanQuery, BoostQuery, Occur, PhraseQuery, Query, QueryClone, TermQuery};
-use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value,
-};
-use tantivy::{DocAddress, Index, IndexReader, IndexWriter, ReloadPolicy, Score, Searcher, TantivyDocument, Term, doc};
+use tantivy::collector::TopDocs;
+use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
+use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
+use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
+use uuid::Uuid;
 
+use super::ask;
 use crate::error::{Error, Result};
-use crate::index::analyse;
-use crate::types::{Chunk, ChunkId, Document, DocumentId, Hit};
+use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
 
-/// Memory of the writer, in bytes.
-const WRITER_BYTES: usize = 64 * 1024 * 1024;
-/// A verbatim code outweighs any number of ordinary words.
-const IDENTIFIER_BOOST: Score = 6.0;
-/// Distinct words of a query that are searched for.
-const WORDS: usize = 64;
+/// Fetched beyond `k`, so that equal scores at the end are cut by id and not by place on disk.
+const SPARE: usize = 16;
 
-#[derive(Clone, Copy)]
-struct Fields {
-    body: Field,
-    exact: Field,
-    chunk_id: Field,
-    id_high: Field,
-    id_low: Field,
-    document: Field,
-    document_key: Field,
-    record_of: Field,
-    stored: Field,
-}
-
-/// The index of one collection.
-pub struct Lexical {
-    index: Index,
+/// The search index of one collection.
+pub(super) struct Lexical {
+    /// Kept for the writer.
+    pub index: Index,
+    /// Where things are.
+    pub fields: Fields,
     reader: IndexReader,
+    snapshot: RwLock<Arc<Snapshot>>,
+}
+
+/// The fields; a document's own record has `record`, `document` and `source`, a chunk all but `record`.
+#[derive(Clone, Copy)]
+pub(super) struct Fields {
+    /// Analysed words of title, headings and text.
+    pub body: Field,
+    /// Unstemmed words with positions, and identifiers.
+    pub exact: Field,
+    /// The id of the document; one deletion takes the record and the chunks.
+    pub document: Field,
+    /// The id of the document, on its record only.
+    pub record: Field,
+    /// The id of the chunk.
+    pub chunk: Field,
+    /// Its upper half, to read ids without stored fields.
+    pub high: Field,
+    /// Its lower half.
+    pub low: Field,
+    /// `filter::facts`.
+    pub facts: Field,
+    /// `filter::principal_words`.
+    pub principals: Field,
+    /// The `Document` or `Chunk` as JSON.
+    pub source: Field,
+}
+
+/// One commit: what is searched and what is known of its documents always belong together.
+pub(super) struct Snapshot {
+    searcher: Searcher,
     fields: Fields,
+    /// Every document.
+    pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
+    /// Whether any document is not for everyone.
+    restricted: bool,
 }
 
-impl Lexical {
-    /// Opens or makes the index in `folder`.
-    pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::storage("cannot make the index folder", error))?;
-        let (schema, fields) = schema();
-        let directory = tantivy::directory::MmapDirectory::open(folder)
-            .map_err(|error| Error::storage("cannot open the index folder", error))?;
-        let index =
-            Index::open_or_create(directory, schema).map_err(|error| Error::storage("cannot open the index", error))?;
-        index.tokenizers().register(analyse::BODY, analyse::body());
-        index.tokenizers().register(analyse::EXACT, analyse::exact());
-        let reader = index
-            .reader_builder()
-            .reload_policy(ReloadPolicy::Manual)
-            .try_into()
-            .map_err(|error| Error::storage("cannot read the index", error))?;
-        Ok(Self { index, reader, fields })
-    }
-
-    /// The only writer; a second one, also of another process, is refused.
-    pub fn writer(&self) -> Result<IndexWriter> {
-        self.index
-            .writer_with_num_threads(1, WRITER_BYTES)
-            .map_err(|error| match error {
-                tantivy::TantivyError::LockFailure(..) => Error::Conflict(
-                    "another process writes to this data folder; stop it, or name another folder with --data".into(),
-                ),
-                other => Error::storage("cannot write the index", other),
-            })
-    }
-
-    /// Makes the last commit visible.
-    pub fn reload(&self) -> Result<()> {
-        self.reader
-            .reload()
-            .map_err(|error| Error::storage("cannot reload the index", error))
-    }
-
-    /// Adds a document with its chunks to the open commit, after dropping its last version.
-    pub fn stage(&self, writer: &IndexWriter, document: &Document, chunks: &[Chunk]) -> Result<()> {
-        self.stage_removal(writer, document.id);
-        let fields = self.fields;
-        let failed = |error: tantivy::TantivyError| Error::storage("cannot write the index", error);
-        let key = document.id.to_string();
-        let record =
-            doc!(fields.document => key.clone(), fields.record_of => key.clone(), fields.stored => json(document)?);
-        writer.add_document(record).map_err(failed)?;
-        for chunk in chunks {
-            let headed = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
-            let (high, low) = chunk.id.0.as_u64_pair();
-            let one = doc!(
-                fields.body => headed.clone(),
-                fields.exact => headed,
-                fields.chunk_id => chunk.id.to_string(),
-                fields.id_high => high,
-                fields.id_low => low,
-                fields.document => key.clone(),
-                fields.document_key => document_key(document.id),
-                fields.stored => json(chunk)?,
-            );
-            writer.add_document(one).map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// Drops a document and its chunks in the open commit.
-    pub fn stage_removal(&self, writer: &IndexWriter, document: DocumentId) {
-        writer.delete_term(Term::from_field_text(self.fields.document, &document.to_string()));
-    }
-
-    /// BM25 over the body; codes and quoted parts to the letter. `allowed` holds the keys of readable documents.
-    pub fn search(&self, text: &str, allowed: Option<Arc<BTreeSet<u64>>>, k: usize) -> Result<Vec<Hit>> {
-        let Some(query) = self.query(text) else {
-            return Ok(Vec::new());
-        };
-        let searcher = self.reader.searcher();
-        let top = TopDocs::with_limit(k.max(1)).order_by_score();
-        let failed = |error: tantivy::TantivyError| Error::storage("the search failed", error);
-        let found: Vec<(Score, DocAddress)> = match allowed {
-            None => searcher.search(&query, &top).map_err(failed)?,
-            Some(keys) => {
-                let filter = FilterCollector::new("document_key".to_owned(), move |key: u64| keys.contains(&key), top);
-                searcher.search(&query, &filter).map_err(failed)?
-            }
-        };
-        let mut hits = Vec::with_capacity(found.len());
-        for (score, address) in found {
-            hits.push(Hit {
-                chunk: Self::chunk_id(&searcher, address)?,
-                score,
-            });
-        }
-        // Ties go to the smaller id, so the order never wavers.
-        hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
-        Ok(hits)
-    }
-
-    fn chunk_id(searcher: &Searcher, address: DocAddress) -> Result<ChunkId> {
-        let columns = searcher.segment_reader(address.segment_ord).fast_fields();
-        let read = |name: &str| -> Result<u64> {
-            let column = columns
-                .u64(name)
-                .map_err(|error| Error::storage("cannot read the index", error))?;
-            Ok(column.first(address.doc_id).unwrap_or_default())
-        };
-        Ok(ChunkId(uuid::Uuid::from_u64_pair(read("id_high")?, read("id_low")?)))
-    }
-
-    fn query(&self, text: &str) -> Option<BooleanQuery> {
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        let term = |field: Field, text: &str| -> Box<dyn Query> {
-            Box::new(TermQuery::new(
-                Term::from_field_text(field, text),
-                IndexRecordOption::WithFreqs,
-            ))
-        };
-        let words: BTreeSet<String> = analyse::terms(text)
-            .into_iter()
-            .filter(|term| !term.stop)
-            .map(|term| term.text)
-            .take(WORDS)
-            .collect();
-        clauses.extend(words.iter().map(|word| (Occur::Should, term(self.fields.body, word))));
-        for name in analyse::identifiers(text).into_iter().take(WORDS) {
-            let boosted = BoostQuery::new(term(self.fields.exact, &name), IDENTIFIER_BOOST);
-            clauses.push((Occur::Should, Box::new(boosted)));
-        }
-        for phrase in text.split('"').skip(1).step_by(2).take(8) {
-            clauses.extend(self.phrase(phrase).map(|query| (Occur::Must, query)));
-        }
-        if clauses.is_empty() {
-            // Only stop words: they are searched for as they are written.
-            let words = Self::exact_terms(text);
-            clauses.extend(
-                words
-                    .iter()
-                    .take(WORDS)
-                    .map(|word| (Occur::Should, term(self.fields.exact, word))),
-            );
-        }
-        (!clauses.is_empty()).then(|| BooleanQuery::new(clauses))
-    }
-
-    fn phrase(&self, phrase: &str) -> Option<Box<dyn Query>> {
-        let terms: Vec<Term> = Self::exact_terms(phrase)
-            .iter()
-            .map(|word| Term::from_field_text(self.fields.exact, word))
-            .collect();
-        match terms.as_slice() {
-            [] => None,
-            [one] => Some(TermQuery::new(one.clone(), IndexRecordOption::WithFreqs).box_clone()),
-            _ => Some(PhraseQuery::new(terms).box_clone()),
-        }
-    }
-
-    fn exact_terms(text: &str) -> Vec<String> {
-        let mut analyser = analyse::exact();
-        let mut stream = analyser.token_stream(text);
-        let mut words = Vec::new();
-        while let Some(token) = stream.next() {
-            words.push(token.text.clone());
-        }
-        words
-    }
-
-    /// The chunk, if it exists.
-    pub fn chunk(&self, id: ChunkId) -> Result<Option<Chunk>> {
-        self.fetch(Term::from_field_text(self.fields.chunk_id, &id.to_string()))
-    }
-
-    /// The document's record, if it exists.
-    pub fn document(&self, id: DocumentId) -> Result<Option<Document>> {
-        self.fetch(Term::from_field_text(self.fields.record_of, &id.to_string()))
-    }
-
-    /// Every document, for the cards that are kept in memory.
-    pub fn all_documents(&self, mut each: impl FnMut(Document)) -> Result<()> {
-        self.walk(|searcher, address, is_record| {
-            if is_record {
-                each(read(searcher, address, self.fields.stored)?);
-            }
-            Ok(())
-        })
-    }
-
-    /// Every chunk's id, for the sweep.
-    pub fn all_chunks(&self) -> Result<BTreeSet<ChunkId>> {
-        let mut ids = BTreeSet::new();
-        self.walk(|searcher, address, is_record| {
-            if !is_record {
-                ids.insert(Self::chunk_id(searcher, address)?);
-            }
-            Ok(())
-        })?;
-        Ok(ids)
-    }
-
-    fn walk(&self, mut each: impl FnMut(&Searcher, DocAddress, bool) -> Result<()>) -> Result<()> {
-        let searcher = self.reader.searcher();
-        for (ordinal, segment) in searcher.segment_readers().iter().enumerate() {
-            let keys = segment.fast_fields().u64("document_key");
-            let keys = keys.map_err(|error| Error::storage("cannot read the index", error))?;
-            for id in segment.doc_ids_alive() {
-                each(&searcher, DocAddress::new(ordinal as u32, id), keys.first(id).is_none())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn fetch<T: DeserializeOwned>(&self, term: Term) -> Result<Option<T>> {
-        let searcher = self.reader.searcher();
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        let found = searcher.search(&query, &TopDocs::with_limit(1).order_by_score());
-        let found = found.map_err(|error| Error::storage("cannot read the index", error))?;
-        match found.first() {
-            Some((_, address)) => read(&searcher, *address, self.fields.stored).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// Documents and chunks together, and how many hold `word`, an analysed term.
-    pub fn frequency(&self, word: &str) -> (u64, u64) {
-        let searcher = self.reader.searcher();
-        let held = searcher
-            .doc_freq(&Term::from_field_text(self.fields.body, word))
-            .unwrap_or_default();
-        (searcher.num_docs(), held)
-    }
-}
-
-/// The first half of a document's id: what filters compare.
-pub fn document_key(id: DocumentId) -> u64 {
-    id.0.as_u64_pair().0
-}
-
-fn read<T: DeserializeOwned>(searcher: &Searcher, address: DocAddress, stored: Field) -> Result<T> {
-    let document: TantivyDocument = searcher
-        .doc(address)
-        .map_err(|error| Error::storage("cannot read the index", error))?;
-    let bytes = document
-        .get_first(stored)
-        .and_then(|value| value.as_bytes())
-        .unwrap_or_default();
-    serde_json::from_slice(bytes).map_err(|error| Error::storage("the index holds a broken record", error))
-}
-
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
-    serde_json::to_vec(value).map_err(|error| Error::Internal(error.to_string()))
+/// Maps tantivy's errors.
+pub(super) fn failed(cause: impl std::fmt::Display) -> Error {
+    Error::storage("the search index failed", cause)
 }
 
 fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
-    let text = |analyser: &str, option: IndexRecordOption| {
-        let indexing = TextFieldIndexing::default()
-            .set_tokenizer(analyser)
-            .set_index_option(option);
-        TextOptions::default().set_indexing_options(indexing)
+    // Both fields are given as tokens; the name only has to be known to tantivy.
+    let indexed = |option| {
+        let indexing = TextFieldIndexing::default().set_tokenizer("raw");
+        TextOptions::default().set_indexing_options(indexing.set_index_option(option))
     };
     let fields = Fields {
-        body: builder.add_text_field("body", text(analyse::BODY, IndexRecordOption::WithFreqs)),
-        exact: builder.add_text_field("exact", text(analyse::EXACT, IndexRecordOption::WithFreqsAndPositions)),
-        chunk_id: builder.add_text_field("chunk_id", STRING),
-        id_high: builder.add_u64_field("id_high", FAST),
-        id_low: builder.add_u64_field("id_low", FAST),
+        body: builder.add_text_field("body", indexed(IndexRecordOption::WithFreqs)),
+        exact: builder.add_text_field("exact", indexed(IndexRecordOption::WithFreqsAndPositions)),
         document: builder.add_text_field("document", STRING),
-        document_key: builder.add_u64_field("document_key", FAST | INDEXED),
-        record_of: builder.add_text_field("record_of", STRING),
-        stored: builder.add_bytes_field("stored", STORED),
+        record: builder.add_text_field("record", STRING),
+        chunk: builder.add_text_field("chunk", STRING),
+        high: builder.add_u64_field("high", FAST),
+        low: builder.add_u64_field("low", FAST),
+        facts: builder.add_text_field("facts", STRING),
+        principals: builder.add_text_field("principals", STRING),
+        source: builder.add_text_field("source", STORED),
     };
     (builder.build(), fields)
+}
+
+impl Lexical {
+    /// Opens the index in `folder` or makes an empty one.
+    pub fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let (schema, fields) = schema();
+        let directory = tantivy::directory::MmapDirectory::open(folder).map_err(failed)?;
+        let index = Index::open_or_create(directory, schema).map_err(failed)?;
+        let builder = index.reader_builder().reload_policy(ReloadPolicy::Manual);
+        let reader: IndexReader = builder.try_into().map_err(failed)?;
+        let searcher = reader.searcher();
+        let cards = read_cards(&searcher, fields)?;
+        Ok(Self {
+            index,
+            fields,
+            reader,
+            snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards))),
+        })
+    }
+
+    /// What is visible now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the last commit visible, together with its cards.
+    pub fn show(&self, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Result<()> {
+        self.reader.reload().map_err(failed)?;
+        let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        Ok(())
+    }
+
+    /// The `k` best chunks by BM25; ties by id.
+    pub fn search(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+        let snapshot = self.snapshot();
+        // Where everything is public the question is only its words, which tantivy answers by skipping blocks.
+        let reader = if snapshot.restricted {
+            reader
+        } else {
+            &Reader::Everything
+        };
+        let Some(query) = ask::query(self.fields, text, filter, reader) else {
+            return Ok(Vec::new());
+        };
+        snapshot.top(&*query, k)
+    }
+
+    /// See `Collection::idf`.
+    pub fn idf(&self, term: &str) -> f32 {
+        let snapshot = self.snapshot();
+        let term = Term::from_field_text(self.fields.body, term);
+        let total = snapshot.chunks() as f32;
+        // Deleted chunks count until their segment is merged.
+        let having = snapshot.searcher.doc_freq(&term).unwrap_or(0) as f32;
+        let having = having.min(total);
+        (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
+    }
+}
+
+impl Snapshot {
+    fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Self {
+        let restricted = cards.values().any(|card| !card.principals.is_empty());
+        Self {
+            searcher,
+            fields,
+            cards,
+            restricted,
+        }
+    }
+
+    /// How many chunks there are.
+    pub fn chunks(&self) -> usize {
+        (self.searcher.num_docs() as usize).saturating_sub(self.cards.len())
+    }
+
+    /// The chunk, if it exists.
+    pub fn chunk(&self, id: ChunkId) -> Result<Option<Chunk>> {
+        self.stored(self.fields.chunk, &id.to_string())
+    }
+
+    /// The document, if it exists.
+    pub fn document(&self, id: DocumentId) -> Result<Option<Document>> {
+        self.stored(self.fields.record, &id.to_string())
+    }
+
+    /// The ids of all chunks.
+    pub fn ids(&self) -> Result<Vec<ChunkId>> {
+        let mut ids = Vec::with_capacity(self.chunks());
+        for segment in self.searcher.segment_readers() {
+            let (high, low) = halves(segment).map_err(failed)?;
+            for document in segment.doc_ids_alive() {
+                if let (Some(high), Some(low)) = (high.first(document), low.first(document)) {
+                    ids.push(ChunkId(Uuid::from_u64_pair(high, low)));
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The ids of a document's chunks.
+    pub fn ids_of(&self, document: DocumentId) -> Result<Vec<ChunkId>> {
+        let term = Term::from_field_text(self.fields.document, &document.to_string());
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        let addresses = self.searcher.search(&query, &tantivy::collector::DocSetCollector);
+        let mut ids = Vec::new();
+        for address in addresses.map_err(failed)? {
+            ids.extend(self.id_at(address)?);
+        }
+        Ok(ids)
+    }
+
+    fn top(&self, query: &dyn Query, k: usize) -> Result<Vec<Hit>> {
+        if k == 0 {
+            return Ok(Vec::new());
+        }
+        let collector = TopDocs::with_limit(k + SPARE).order_by_score();
+        let found = self.searcher.search_with_statistics_provider(query, &collector, self);
+        let mut hits = Vec::new();
+        for (score, address) in found.map_err(failed)? {
+            if let Some(chunk) = self.id_at(address)? {
+                hits.push(Hit { chunk, score });
+            }
+        }
+        hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
+        hits.truncate(k);
+        Ok(hits)
+    }
+
+    fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
+        let (high, low) = halves(self.searcher.segment_reader(address.segment_ord)).map_err(failed)?;
+        let halves = high.first(address.doc_id).zip(low.first(address.doc_id));
+        Ok(halves.map(|(high, low)| ChunkId(Uuid::from_u64_pair(high, low))))
+    }
+
+    fn stored<T: serde::de::DeserializeOwned>(&self, field: Field, id: &str) -> Result<Option<T>> {
+        let query = TermQuery::new(Term::from_field_text(field, id), IndexRecordOption::Basic);
+        let collector = TopDocs::with_limit(1).order_by_score();
+        let found = self.searcher.search(&query, &collector).map_err(failed)?;
+        let Some((_, address)) = found.first() else {
+            return Ok(None);
+        };
+        read_source(&self.searcher, self.fields, *address).map(Some)
+    }
+}
+
+/// BM25 counts chunks; the documents' records have no words and would shorten the average chunk.
+impl Bm25StatisticsProvider for Snapshot {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        self.searcher.total_num_tokens(field)
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        // With deleted ones, since the counts of terms have them too and must not be larger.
+        let segments = self.searcher.segment_readers();
+        let all: u64 = segments.iter().map(|segment| u64::from(segment.max_doc())).sum();
+        Ok(all.saturating_sub(self.cards.len() as u64))
+    }
+
+    fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
+        self.searcher.doc_freq(term)
+    }
+}
+
+type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);
+
+fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
+    let columns = segment.fast_fields();
+    Ok((columns.u64("high")?, columns.u64("low")?))
+}
+
+fn read_source<T: serde::de::DeserializeOwned>(searcher: &Searcher, fields: Fields, at: DocAddress) -> Result<T> {
+    let stored: TantivyDocument = searcher.doc(at).map_err(failed)?;
+    let source = stored.get_first(fields.source).and_then(|value| value.as_str());
+    serde_json::from_str(source.unwrap_or_default()).map_err(failed)
+}
+
+fn read_cards(searcher: &Searcher, fields: Fields) -> Result<BTreeMap<DocumentId, Arc<DocumentCard>>> {
+    // Every record has one fact: its own id.
+    let query = InvertedIndexRangeQuery::new(
+        Bound::Included(Term::from_field_text(fields.record, "")),
+        Bound::Unbounded,
+    );
+    let found = searcher.search(&query, &tantivy::collector::DocSetCollector);
+    let mut cards = BTreeMap::new();
+    for address in found.map_err(failed)? {
+        let document: Document = read_source(searcher, fields, address)?;
+        cards.insert(document.id, Arc::new(card(&document)));
+    }
+    Ok(cards)
+}
+
+/// What is known of `document` without its text.
+pub(super) fn card(document: &Document) -> DocumentCard {
+    DocumentCard {
+        id: document.id,
+        uri: document.uri.clone(),
+        title: document.title.clone(),
+        metadata: document.metadata.clone(),
+        principals: document.principals.clone(),
+        version: document.fingerprint.clone(),
+    }
 }

@@ -1,146 +1,159 @@
-//! The embedded index of one collection: tantivy decides what exists, vectors only point.
+//! The embedded index: tantivy decides what exists, vectors only point.
 
 pub mod analyse;
+mod ask;
 pub mod edge;
 pub mod filter;
 pub mod lexical;
 pub mod publish;
+pub mod qdrant;
 pub mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
 use crate::types::{Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
 use edge::EdgeStore;
-use lexical::{Lexical, document_key};
-use publish::Publisher;
+use lexical::Lexical;
 pub use publish::Replacement;
+use publish::Writer;
 use vectors::VectorStore;
 
-/// Grows when the stored form changes.
-const SCHEMA: u32 = 1;
+/// Version of `analyse`; another one finds other words, so it needs a new index.
+pub const ANALYSER: &str = "unicode-english-1";
+/// Version of the fields in tantivy and of the payload of a vector.
+pub const SCHEMA: u32 = 1;
 
-/// What an index was made with; another one is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an index was made with; an index is opened with the same or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// Name of the embedder.
+    /// The embedder's name and version.
     pub embedder: String,
-    /// Length of its vectors.
+    /// Numbers in a vector.
     pub dimension: usize,
-    /// Name of the analyser.
+    /// `ANALYSER` when it was made.
     pub analyser: String,
-    /// Version of the stored form.
+    /// `SCHEMA` when it was made.
     pub schema: u32,
 }
 
 impl Identity {
-    /// What this binary makes with that embedder.
+    /// What this program makes with that embedder.
     pub fn current(embedder: &str, dimension: usize) -> Self {
         Self {
             embedder: embedder.to_owned(),
             dimension,
-            analyser: analyse::ANALYSER.to_owned(),
+            analyser: ANALYSER.to_owned(),
             schema: SCHEMA,
         }
     }
 }
 
-/// Size of a collection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl std::fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            embedder,
+            dimension,
+            analyser,
+            schema,
+        } = self;
+        write!(
+            formatter,
+            "embedder `{embedder}`, dimension {dimension}, analyser `{analyser}`, schema {schema}"
+        )
+    }
+}
+
+/// How much a collection holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
-    /// Documents in it.
+    /// Documents.
     pub documents: usize,
-    /// Chunks in it.
+    /// Chunks of all documents.
     pub chunks: usize,
 }
 
-/// An open collection.
+/// One set of documents: a folder with tantivy's files, the vectors and `identity.json`.
 pub struct Collection {
     name: String,
-    lexical: Lexical,
+    lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
-    publisher: Mutex<Publisher>,
-    cards: RwLock<Arc<BTreeMap<DocumentId, Arc<DocumentCard>>>>,
+    writer: Writer,
 }
 
 impl Collection {
-    /// Opens or makes the collection in `folder`; without `vectors` they are kept in the folder too.
+    /// Opens the collection in `folder`, or makes it; without `vectors` they lie in `folder/vectors`.
     pub async fn open(
         folder: &Path,
         name: &str,
         identity: Identity,
         vectors: Option<Arc<dyn VectorStore>>,
     ) -> Result<Arc<Self>> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Error::storage("cannot make the collection's folder", error))?;
-        check_identity(folder, name, &identity)?;
-        let lexical = Lexical::open(&folder.join("lexical"))?;
-        let publisher = Publisher::new(lexical.writer()?);
+        let (place, made, called) = (folder.to_owned(), identity.clone(), name.to_owned());
+        let opened = tokio::task::spawn_blocking(move || {
+            let known = read_identity(&place, &called, &made)?;
+            let lexical = Lexical::open(&place.join("lexical"))?;
+            let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
+            if !known {
+                write_identity(&place, &made)?;
+            }
+            Ok::<_, Error>((lexical, writer))
+        });
+        let (lexical, writer) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let vectors = match vectors {
             Some(vectors) => vectors,
-            None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension)?),
+            None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
         };
-        let mut cards = BTreeMap::new();
-        lexical.all_documents(|document| {
-            cards.insert(document.id, Arc::new(card(&document)));
-        })?;
-        let cards = RwLock::new(Arc::new(cards));
-        let open = Self {
+        let collection = Self {
             name: name.to_owned(),
-            lexical,
+            lexical: Arc::new(lexical),
             vectors,
-            publisher: Mutex::new(publisher),
-            cards,
+            writer,
         };
-        open.sweep().await?;
-        Ok(Arc::new(open))
+        collection.sweep().await?;
+        Ok(Arc::new(collection))
     }
 
-    /// Its name.
+    /// The collection's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The lexical leg. CPU work: the caller moves it off the async threads.
+    /// The `k` best chunks by BM25; computes, so call it from a blocking thread.
     pub fn lexical(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
-        self.lexical.search(text, self.allowed(filter, reader), k)
+        self.lexical.search(text, filter, reader, k)
     }
 
-    /// The vector leg; a vector without its chunk is passed over.
+    /// The `k` nearest chunks.
     pub async fn vector(&self, vector: Vec<f32>, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
         self.vectors.search(vector, filter, reader, k).await
     }
 
-    /// The texts of hits, in their order; what does not exist or may not be read is left out.
+    /// The passages of `hits` in their order, without those that are gone or that `reader` may not read.
     pub fn passages(&self, hits: &[Hit], query: &str, reader: &Reader) -> Result<Vec<Passage>> {
-        let words: BTreeSet<String> = analyse::terms(query)
-            .into_iter()
-            .filter(|term| !term.stop)
-            .map(|term| term.text)
-            .collect();
-        let cards = self.cards();
+        let snapshot = self.lexical.snapshot();
+        let wanted = analyse::wanted(query);
         let mut passages = Vec::with_capacity(hits.len());
         for hit in hits {
-            let Some(chunk) = self.lexical.chunk(hit.chunk)? else {
+            let Some(chunk) = snapshot.chunk(hit.chunk)? else {
                 continue;
             };
-            let Some(document) = cards.get(&chunk.document) else {
+            let Some(card) = snapshot.cards.get(&chunk.document) else {
                 continue;
             };
-            if !reader.may_read(&document.principals) {
+            // The legs asked already; what they know may be older than the card.
+            if !reader.may_read(&card.principals) {
                 continue;
             }
             passages.push(Passage {
                 collection: self.name.clone(),
-                document: document.clone(),
-                highlights: highlights(&chunk.text, &words),
+                document: Arc::clone(card),
+                highlights: analyse::highlights(&chunk.text, &wanted),
                 chunk: Arc::new(chunk),
                 scores: Scores {
                     fused: hit.score,
@@ -151,162 +164,103 @@ impl Collection {
         Ok(passages)
     }
 
-    /// A document with its text.
+    /// The whole document, if it exists and `reader` may read it.
     pub fn document(&self, id: DocumentId, reader: &Reader) -> Result<Option<Document>> {
-        let document = self.lexical.document(id)?;
-        Ok(document.filter(|document| reader.may_read(&document.principals)))
+        let snapshot = self.lexical.snapshot();
+        match snapshot.cards.get(&id) {
+            Some(card) if reader.may_read(&card.principals) => snapshot.document(id),
+            _ => Ok(None),
+        }
     }
 
-    /// Readable documents by URI, and how many there are.
+    /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(&self, reader: &Reader, offset: usize, limit: usize) -> Result<(usize, Vec<DocumentCard>)> {
-        let cards = self.cards();
-        let mut readable: Vec<&Arc<DocumentCard>> = cards
-            .values()
-            .filter(|card| reader.may_read(&card.principals))
-            .collect();
-        readable.sort_by(|a, b| a.uri.cmp(&b.uri));
-        let page = readable
-            .iter()
-            .skip(offset)
-            .take(limit)
-            .map(|card| (***card).clone())
-            .collect();
-        Ok((readable.len(), page))
+        let snapshot = self.lexical.snapshot();
+        let mut cards: Vec<_> = snapshot.cards.values().collect();
+        cards.retain(|card| reader.may_read(&card.principals));
+        cards.sort_by(|left, right| left.uri.cmp(&right.uri).then(left.id.cmp(&right.id)));
+        let page = cards.iter().skip(offset).take(limit).map(|card| (***card).clone());
+        Ok((cards.len(), page.collect()))
     }
 
-    /// URI to fingerprint of every document.
-    pub fn fingerprints(&self) -> BTreeMap<String, String> {
-        self.cards()
-            .values()
-            .map(|card| (card.uri.clone(), card.version.clone()))
-            .collect()
+    /// The fingerprint of each document, by URI.
+    pub fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+        let snapshot = self.lexical.snapshot();
+        let cards = snapshot.cards.values();
+        Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
     }
 
-    /// Its size.
+    /// How much there is.
     pub fn statistics(&self) -> Statistics {
-        let documents = self.cards().len();
-        let (all, _) = self.lexical.frequency("");
+        let snapshot = self.lexical.snapshot();
         Statistics {
-            documents,
-            chunks: (all as usize).saturating_sub(documents),
+            documents: snapshot.cards.len(),
+            chunks: snapshot.chunks(),
         }
     }
 
-    /// How rare an analysed word is: ln(1 + (N - n + .5) / (n + .5)), as in BM25 (Robertson and Zaragoza 2009).
-    pub fn idf(&self, word: &str) -> f32 {
-        let (all, held) = self.lexical.frequency(word);
-        let (all, held) = (all as f32, held as f32);
-        (1.0 + (all - held + 0.5).max(0.0) / (held + 0.5)).ln()
+    /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
+    pub fn idf(&self, term: &str) -> f32 {
+        self.lexical.idf(term)
     }
 
-    /// Replaces and removes documents in one step that readers see at once.
+    /// Replaces and removes documents in one step that readers see whole or not at all.
     pub async fn publish(&self, batch: Vec<Replacement>, removals: Vec<DocumentId>) -> Result<()> {
-        let mut publisher = self.publisher.lock().await;
-        publisher
-            .publish(&self.lexical, &self.vectors, &batch, &removals)
-            .await?;
-        let mut cards = (*self.cards()).clone();
-        for id in &removals {
-            cards.remove(id);
-        }
-        for replacement in &batch {
-            cards.insert(replacement.document.id, Arc::new(card(&replacement.document)));
-        }
-        if let Ok(mut current) = self.cards.write() {
-            *current = Arc::new(cards);
-        }
-        Ok(())
+        self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
     }
 
-    /// Lets the vector engine build its indexes.
+    /// Lets the vector engine tidy up; may take minutes.
     pub async fn optimize(&self) -> Result<()> {
         self.vectors.optimize().await
     }
 
-    /// Removes vectors whose chunk does not exist: what a crash between two steps left behind.
+    /// Removes the vectors that a crash or a failed removal left behind.
     async fn sweep(&self) -> Result<()> {
-        let known = self.lexical.all_chunks()?;
-        let stale: Vec<_> = self
-            .vectors
-            .ids()
-            .await?
-            .into_iter()
-            .filter(|id| !known.contains(id))
-            .collect();
-        if stale.is_empty() {
+        let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
+        let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
+        let orphans: Vec<_> = held.difference(&alive).copied().collect();
+        let missing = alive.difference(&held).count();
+        if missing > 0 {
+            // The commit order makes this impossible; a deleted folder or another Qdrant does not.
+            tracing::warn!(collection = %self.name, missing, "chunks without a vector: only words find them");
+        }
+        if orphans.is_empty() {
             return Ok(());
         }
-        tracing::info!(
-            collection = self.name,
-            stale = stale.len(),
-            "removed vectors that a crash left behind"
-        );
-        self.vectors.remove(stale).await?;
+        tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
+        self.vectors.remove(orphans).await?;
         self.vectors.flush().await
     }
-
-    fn cards(&self) -> Arc<BTreeMap<DocumentId, Arc<DocumentCard>>> {
-        self.cards.read().map(|cards| cards.clone()).unwrap_or_default()
-    }
-
-    /// Keys of the documents that `filter` and `reader` admit; none when all are.
-    fn allowed(&self, filter: &Filter, reader: &Reader) -> Option<Arc<BTreeSet<u64>>> {
-        let cards = self.cards();
-        let all_readable = cards.values().all(|card| reader.may_read(&card.principals));
-        if filter.is_empty() && all_readable {
-            return None;
-        }
-        let admitted =
-            |card: &DocumentCard| reader.may_read(&card.principals) && filter::matches(filter, &card.metadata);
-        let keys = cards
-            .values()
-            .filter(|card| admitted(card))
-            .map(|card| document_key(card.id));
-        Some(Arc::new(keys.collect()))
-    }
 }
 
-fn card(document: &Document) -> DocumentCard {
-    DocumentCard {
-        id: document.id,
-        uri: document.uri.clone(),
-        title: document.title.clone(),
-        metadata: document.metadata.clone(),
-        principals: document.principals.clone(),
-        version: document.fingerprint.clone(),
+/// Whether `folder` names an identity, which must then be `asked`.
+fn read_identity(folder: &Path, name: &str, asked: &Identity) -> Result<bool> {
+    std::fs::create_dir_all(folder).map_err(|cause| Error::storage("cannot make the collection's folder", cause))?;
+    let bytes = match std::fs::read(folder.join("identity.json")) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => return Err(Error::storage("cannot read `identity.json`", cause)),
+    };
+    let mend = format!(
+        "move `{}` away and run `portolan index PATH --collection {name}` to build it again",
+        folder.display()
+    );
+    let found: Identity = serde_json::from_slice(&bytes)
+        .map_err(|cause| Error::Conflict(format!("`identity.json` of `{name}` cannot be read ({cause}); {mend}")))?;
+    if found == *asked {
+        return Ok(true);
     }
+    let detail = format!("collection `{name}` was made with {found}, but this program runs with {asked}; {mend}");
+    Err(Error::Conflict(detail))
 }
 
-fn highlights(text: &str, words: &BTreeSet<String>) -> Vec<Range<usize>> {
-    analyse::terms(text)
-        .into_iter()
-        .filter(|term| words.contains(&term.text))
-        .map(|term| term.range)
-        .collect()
-}
-
-fn check_identity(folder: &Path, name: &str, identity: &Identity) -> Result<()> {
-    let file = folder.join("identity.json");
-    match std::fs::read(&file) {
-        Ok(bytes) => {
-            let stored: Identity = serde_json::from_slice(&bytes)
-                .map_err(|error| Error::storage(&format!("`{}` is broken", file.display()), error))?;
-            if stored == *identity {
-                return Ok(());
-            }
-            Err(Error::Conflict(format!(
-                "collection `{name}` was made with {stored:?}, this is {identity:?}; move `{}` away and run \
-                 `portolan index PATH --collection {name}` again",
-                folder.display()
-            )))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let bytes = serde_json::to_vec_pretty(identity).map_err(|error| Error::Internal(error.to_string()))?;
-            std::fs::write(&file, bytes)
-                .map_err(|error| Error::storage("cannot write the collection's identity", error))
-        }
-        Err(error) => Err(Error::storage("cannot read the collection's identity", error)),
-    }
+/// Written aside and renamed, so that a crash leaves no half file.
+fn write_identity(folder: &Path, identity: &Identity) -> Result<()> {
+    let failed = |cause: std::io::Error| Error::storage("cannot write `identity.json`", cause);
+    let bytes = serde_json::to_vec_pretty(identity).map_err(|cause| Error::Internal(cause.to_string()))?;
+    let aside = folder.join("identity.json.new");
+    std::fs::write(&aside, bytes).map_err(failed)?;
+    std::fs::rename(&aside, folder.join("identity.json")).map_err(failed)
 }
 
 #[cfg(test)]

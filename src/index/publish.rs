@@ -1,110 +1,254 @@
-//! The only writer. Vectors first, then one tantivy commit, then the stale vectors: a crash at any instruction
-//! leaves the old state or the new one.
+//! The only writer: vectors first, then one commit, then what the commit made superfluous.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
-use tantivy::IndexWriter;
+use tantivy::directory::error::LockError;
+use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
+use tokio::sync::Mutex;
 
+use super::lexical::{self, Fields, Lexical, failed};
+use super::vectors::{Point, VectorStore};
+use super::{analyse, filter};
 use crate::error::{Error, Result};
-use crate::index::lexical::Lexical;
-use crate::index::vectors::{Point, VectorStore};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
-/// A document's new version.
+const THREADS: usize = 2;
+const MEMORY_BYTES: usize = 50_000_000;
+
+/// A document with all its chunks and their vectors, one for each chunk.
 #[derive(Clone, Debug)]
 pub struct Replacement {
-    /// The parsed document.
+    /// The document; takes the place of the one with its id.
     pub document: Document,
     /// Its chunks.
     pub chunks: Vec<Chunk>,
-    /// A vector for each chunk.
+    /// In the order of `chunks`.
     pub vectors: Vec<Vec<f32>>,
 }
 
-/// Holds the writer's lock for as long as the collection is open.
-pub struct Publisher {
-    writer: IndexWriter,
+/// The one writer of a collection; holds tantivy's lock as long as it lives.
+pub(super) struct Writer {
+    writer: Arc<Mutex<IndexWriter>>,
+    dimension: usize,
 }
 
-impl Publisher {
-    /// A publisher around the collection's one writer.
-    pub fn new(writer: IndexWriter) -> Self {
-        Self { writer }
+impl Writer {
+    /// Takes the lock.
+    pub fn open(lexical: &Lexical, folder: &Path, name: &str, dimension: usize) -> Result<Self> {
+        let writer = match lexical.index.writer_with_num_threads(THREADS, MEMORY_BYTES) {
+            Ok(writer) => writer,
+            Err(TantivyError::LockFailure(LockError::LockBusy, _)) => {
+                return Err(Error::Conflict(format!(
+                    "collection `{name}` in `{}` is open in another process; stop that one, or send documents to its API",
+                    folder.display()
+                )));
+            }
+            Err(cause) => return Err(failed(cause)),
+        };
+        Ok(Self {
+            writer: Arc::new(Mutex::new(writer)),
+            dimension,
+        })
     }
 
-    /// Publishes a batch; readers see all of it or nothing.
+    /// See `Collection::publish`.
     pub async fn publish(
-        &mut self,
-        lexical: &Lexical,
+        &self,
+        lexical: &Arc<Lexical>,
         vectors: &Arc<dyn VectorStore>,
-        batch: &[Replacement],
-        removals: &[DocumentId],
+        batch: Vec<Replacement>,
+        removals: Vec<DocumentId>,
     ) -> Result<()> {
-        let kept: BTreeSet<ChunkId> = batch
-            .iter()
-            .flat_map(|replacement| &replacement.chunks)
-            .map(|chunk| chunk.id)
-            .collect();
-        let before = chunks_before(lexical, batch, removals)?;
-        let points: Vec<Point> = batch.iter().flat_map(points).collect();
+        let batch = self.check(batch)?;
+        if batch.is_empty() && removals.is_empty() {
+            return Ok(());
+        }
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let points = points(&batch);
         if !points.is_empty() {
             vectors.upsert(points).await?;
             vectors.flush().await?;
         }
-        if let Err(error) = self.commit(lexical, batch, removals) {
-            // What was staged must not ride along with the next commit.
-            self.writer
-                .rollback()
-                .map_err(|error| Error::storage("cannot undo a failed commit", error))?;
-            return Err(error);
-        }
-        let stale: Vec<ChunkId> = before.difference(&kept).copied().collect();
+        let lexical = Arc::clone(lexical);
+        // The guard goes along: a caller that gives up must not let a second writer in before the commit is shown.
+        let committed = tokio::task::spawn_blocking(move || {
+            let mut writer = writer;
+            let stale = commit(&lexical, &mut writer, &batch, &removals);
+            (stale, writer)
+        });
+        let (stale, guard) = committed.await.map_err(|cause| Error::Internal(cause.to_string()))?;
+        let stale = stale?;
         if !stale.is_empty() {
-            vectors.remove(stale).await?;
-            vectors.flush().await?;
+            let count = stale.len();
+            let removed = async {
+                vectors.remove(stale).await?;
+                vectors.flush().await
+            };
+            if let Err(error) = removed.await {
+                // The new state is out; passages ignore these vectors and the next opening sweeps them.
+                tracing::warn!(%error, count, "stale vectors stay until the next start");
+            }
         }
+        drop(guard);
         Ok(())
     }
 
-    fn commit(&mut self, lexical: &Lexical, batch: &[Replacement], removals: &[DocumentId]) -> Result<()> {
-        for id in removals {
-            lexical.stage_removal(&self.writer, *id);
-        }
+    /// The last replacement of each document, each chunk with its vector.
+    fn check(&self, batch: Vec<Replacement>) -> Result<BTreeMap<DocumentId, Replacement>> {
+        let mut last = BTreeMap::new();
         for replacement in batch {
-            lexical.stage(&self.writer, &replacement.document, &replacement.chunks)?;
+            let Replacement {
+                document,
+                chunks,
+                vectors,
+            } = &replacement;
+            let fits = vectors.iter().all(|vector| vector.len() == self.dimension);
+            let owned = chunks.iter().all(|chunk| chunk.document == document.id);
+            if chunks.len() != vectors.len() || !fits || !owned {
+                let uri = &document.uri;
+                let dimension = self.dimension;
+                let detail = format!("the chunks of `{uri}` need one vector of {dimension} numbers each");
+                return Err(Error::Internal(detail));
+            }
+            last.insert(document.id, replacement);
         }
-        self.writer
-            .commit()
-            .map_err(|error| Error::storage("cannot commit the index", error))?;
-        lexical.reload()
+        Ok(last)
     }
 }
 
-/// Ids of the chunks that this batch replaces; made again from the stored documents, since ids are content.
-fn chunks_before(lexical: &Lexical, batch: &[Replacement], removals: &[DocumentId]) -> Result<BTreeSet<ChunkId>> {
-    let mut before = BTreeSet::new();
-    for id in batch
-        .iter()
-        .map(|replacement| replacement.document.id)
-        .chain(removals.iter().copied())
-    {
-        if let Some(document) = lexical.document(id)? {
-            before.extend(indexer::chunk::split(&document).into_iter().map(|chunk| chunk.id));
+fn points(batch: &BTreeMap<DocumentId, Replacement>) -> Vec<Point> {
+    let mut points = Vec::new();
+    for replacement in batch.values() {
+        let document = &replacement.document;
+        for (chunk, vector) in replacement.chunks.iter().zip(&replacement.vectors) {
+            points.push(Point {
+                chunk: chunk.id,
+                vector: vector.clone(),
+                metadata: document.metadata.clone(),
+                principals: document.principals.clone(),
+            });
         }
     }
-    Ok(before)
+    points
 }
 
-fn points(replacement: &Replacement) -> impl Iterator<Item = Point> {
-    replacement
-        .chunks
-        .iter()
-        .zip(&replacement.vectors)
-        .map(|(chunk, vector)| Point {
-            chunk: chunk.id,
-            vector: vector.clone(),
-            metadata: replacement.document.metadata.clone(),
-            principals: replacement.document.principals.clone(),
-        })
+/// Switches tantivy to the new state and returns the chunks that are no more.
+fn commit(
+    lexical: &Lexical,
+    writer: &mut IndexWriter,
+    batch: &BTreeMap<DocumentId, Replacement>,
+    removals: &[DocumentId],
+) -> Result<Vec<ChunkId>> {
+    let snapshot = lexical.snapshot();
+    let mut cards = snapshot.cards.clone();
+    let mut stale = BTreeSet::new();
+    for document in removals.iter().chain(batch.keys()) {
+        stale.extend(snapshot.ids_of(*document)?);
+        cards.remove(document);
+    }
+    for replacement in batch.values() {
+        for chunk in &replacement.chunks {
+            stale.remove(&chunk.id);
+        }
+        let document = &replacement.document;
+        cards.insert(document.id, Arc::new(lexical::card(document)));
+    }
+    if let Err(error) = write(lexical.fields, writer, batch, removals) {
+        // What was added waits in the writer and would go out with the next commit.
+        writer.rollback().map_err(failed)?;
+        return Err(error);
+    }
+    lexical.show(cards)?;
+    Ok(stale.into_iter().collect())
+}
+
+fn write(
+    fields: Fields,
+    writer: &mut IndexWriter,
+    batch: &BTreeMap<DocumentId, Replacement>,
+    removals: &[DocumentId],
+) -> Result<()> {
+    for document in removals.iter().chain(batch.keys()) {
+        writer.delete_term(Term::from_field_text(fields.document, &document.to_string()));
+    }
+    for Replacement { document, chunks, .. } in batch.values() {
+        writer.add_document(record(fields, document)?).map_err(failed)?;
+        for chunk in chunks {
+            writer.add_document(entry(fields, document, chunk)?).map_err(failed)?;
+        }
+    }
+    writer.commit().map_err(failed)?;
+    Ok(())
+}
+
+fn record(fields: Fields, document: &Document) -> Result<TantivyDocument> {
+    let mut record = TantivyDocument::default();
+    record.add_text(fields.document, document.id.to_string());
+    record.add_text(fields.record, document.id.to_string());
+    record.add_text(fields.source, serde_json::to_string(document).map_err(failed)?);
+    Ok(record)
+}
+
+fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDocument> {
+    let mut entry = TantivyDocument::default();
+    let (high, low) = chunk.id.0.as_u64_pair();
+    entry.add_text(fields.document, document.id.to_string());
+    entry.add_text(fields.chunk, chunk.id.to_string());
+    entry.add_u64(fields.high, high);
+    entry.add_u64(fields.low, low);
+    for fact in filter::facts(&document.metadata) {
+        entry.add_text(fields.facts, fact);
+    }
+    for principal in filter::principal_words(&document.principals) {
+        entry.add_text(fields.principals, principal);
+    }
+    let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
+    entry.add_pre_tokenized_text(fields.body, body(&text));
+    entry.add_pre_tokenized_text(fields.exact, exact(&text));
+    entry.add_text(fields.source, serde_json::to_string(chunk).map_err(failed)?);
+    Ok(entry)
+}
+
+fn body(text: &str) -> PreTokenizedString {
+    let terms = analyse::terms(text)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, term)| !term.stop);
+    let tokens = terms.map(|(position, term)| token(term.text, position, &term.range));
+    PreTokenizedString {
+        text: String::new(),
+        tokens: tokens.collect(),
+    }
+}
+
+/// Words in their order, and each identifier of several words at the place of its first.
+fn exact(text: &str) -> PreTokenizedString {
+    let words = analyse::words(text);
+    let mut tokens = Vec::with_capacity(words.len());
+    let mut identifiers = analyse::identifier_ranges(text).into_iter().peekable();
+    for (position, (word, range)) in words.into_iter().enumerate() {
+        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < range.end) {
+            if identifier != word {
+                tokens.push(token(identifier, position, &place));
+            }
+        }
+        tokens.push(token(word, position, &range));
+    }
+    PreTokenizedString {
+        text: String::new(),
+        tokens,
+    }
+}
+
+fn token(text: String, position: usize, range: &std::ops::Range<usize>) -> Token {
+    Token {
+        offset_from: range.start,
+        offset_to: range.end,
+        position,
+        text,
+        position_length: 1,
+    }
 }

@@ -1,81 +1,261 @@
-//! Tests of a collection over the real engines.
+//! Tests of a collection as a whole, on a folder of its own.
 
-use serde_json::json;
+mod contract;
+mod filters;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::vectors::Point;
 use super::*;
-use crate::types::{ChunkContext, Metadata};
-use indexer::types::Item;
+use crate::types::{Chunk, ChunkContext, ChunkId, Metadata};
 
-fn replacement(uri: &str, text: &str, metadata: serde_json::Value, principals: &[&str]) -> Replacement {
-    let metadata: Metadata = serde_json::from_value(metadata).unwrap();
-    let principals: Vec<String> = principals.iter().map(|name| (*name).to_owned()).collect();
-    let item = Item {
-        uri: uri.into(),
-        media_type: None,
-        bytes: text.into(),
-        metadata: metadata.clone(),
-        principals: principals.clone(),
-        modified: None,
-    };
-    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item)).unwrap();
-    let chunks = indexer::chunk::split(&document);
-    let _ = ChunkContext {
+const DIMENSION: usize = 4;
+
+fn everyone() -> Reader {
+    Reader::Principals(Vec::new())
+}
+
+fn anything() -> Filter {
+    Filter::default()
+}
+
+/// A document of one chunk a text; the vector points along the axis `axis`.
+fn replacement(uri: &str, texts: &[&str], axis: usize) -> Replacement {
+    restricted(uri, texts, axis, &[])
+}
+
+fn restricted(uri: &str, texts: &[&str], axis: usize, principals: &[&str]) -> Replacement {
+    let principals: Vec<String> = principals.iter().map(|&name| name.to_owned()).collect();
+    make(uri, texts, axis, (Metadata::new(), principals))
+}
+
+fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadata, Vec<String>)) -> Replacement {
+    let id = DocumentId::of(uri);
+    let context = ChunkContext {
         metadata: &metadata,
         principals: &principals,
     };
-    let vectors = chunks.iter().map(|chunk| direction(&chunk.text)).collect();
+    let mut chunks = Vec::new();
+    let mut text = String::new();
+    for (ordinal, part) in texts.iter().enumerate() {
+        let start = text.len();
+        text.push_str(part);
+        chunks.push(Chunk {
+            id: ChunkId::of(id, ordinal as u32, part, &context),
+            document: id,
+            ordinal: ordinal as u32,
+            heading_path: Vec::new(),
+            text: (*part).to_owned(),
+            span: start..text.len(),
+        });
+    }
+    let mut vector = vec![0.1; DIMENSION];
+    vector[axis] = 1.0;
     Replacement {
-        document,
+        vectors: vec![vector; chunks.len()],
+        document: Document {
+            id,
+            uri: uri.to_owned(),
+            title: format!("title {}", uri.len()),
+            fingerprint: format!("{texts:?}"),
+            text,
+            headings: Vec::new(),
+            metadata,
+            principals,
+        },
         chunks,
-        vectors,
     }
 }
 
-/// A stand-in for an embedder: the first letter decides.
-fn direction(text: &str) -> Vec<f32> {
-    let mut vector = vec![0.1; 4];
-    vector[usize::from(text.as_bytes()[0]) % 4] = 1.0;
+async fn open(folder: &Path) -> Arc<Collection> {
+    let identity = Identity::current("test", DIMENSION);
+    Collection::open(folder, "docs", identity, None).await.unwrap()
+}
+
+async fn filled(batch: Vec<Replacement>) -> (TempDir, Arc<Collection>) {
+    let folder = tempfile::tempdir().unwrap();
+    let collection = open(folder.path()).await;
+    collection.publish(batch, Vec::new()).await.unwrap();
+    (folder, collection)
+}
+
+fn axis(axis: usize) -> Vec<f32> {
+    let mut vector = vec![0.0; DIMENSION];
+    vector[axis] = 1.0;
     vector
 }
 
-async fn open(folder: &Path) -> Arc<Collection> {
-    Collection::open(folder, "c", Identity::current("test", 4), None)
-        .await
-        .unwrap()
+fn uris(collection: &Collection, hits: &[Hit]) -> Vec<String> {
+    let passages = collection.passages(hits, "", &Reader::Everything).unwrap();
+    passages.iter().map(|passage| passage.document.uri.clone()).collect()
 }
 
-fn uris(collection: &Collection, hits: &[Hit], reader: &Reader) -> Vec<String> {
-    let passages = collection.passages(hits, "", reader).unwrap();
-    passages
-        .into_iter()
-        .map(|passage| passage.document.uri.clone())
-        .collect()
+fn words(collection: &Collection, text: &str) -> Vec<String> {
+    let hits = collection.lexical(text, &anything(), &Reader::Everything, 10).unwrap();
+    uris(collection, &hits)
 }
 
-async fn both(collection: &Collection, text: &str, filter: &Filter, reader: &Reader) -> (Vec<String>, Vec<String>) {
-    let lexical = collection.lexical(text, filter, reader, 10).unwrap();
-    let vector = collection.vector(direction(text), filter, reader, 10).await.unwrap();
-    (uris(collection, &lexical, reader), uris(collection, &vector, reader))
+async fn near(collection: &Collection, at: usize) -> Vec<Hit> {
+    let found = collection.vector(axis(at), &anything(), &Reader::Everything, 10).await;
+    found.unwrap()
 }
-
-const ALL: Reader = Reader::Everything;
 
 #[tokio::test]
-async fn a_published_document_is_found_by_both_legs_and_survives_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    let batch = vec![
-        replacement("a.md", "alpha words here", json!({}), &[]),
-        replacement("b.md", "beta words", json!({}), &[]),
-    ];
-    collection.publish(batch, vec![]).await.unwrap();
-    let any = Filter::default();
-    assert_eq!(both(&collection, "alpha", &any, &ALL).await.0, ["a.md"]);
-    assert_eq!(both(&collection, "alpha", &any, &ALL).await.1[0], "a.md");
+async fn a_published_document_is_found_by_both_legs_at_once() {
+    let (_folder, collection) = filled(vec![
+        replacement("a.md", &["pilots read charts"], 0),
+        replacement("b.md", &["anchors hold ships"], 1),
+    ])
+    .await;
+    assert_eq!(words(&collection, "chart"), ["a.md"]);
+    assert_eq!(uris(&collection, &near(&collection, 1).await)[0], "b.md");
+    assert_eq!(
+        collection.statistics(),
+        Statistics {
+            documents: 2,
+            chunks: 2
+        }
+    );
+    assert_eq!(collection.fingerprints().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_replaced_document_leaves_nothing_behind() {
+    let (_folder, collection) = filled(vec![replacement("a.md", &["old words", "same words"], 0)]).await;
+    let new = replacement("a.md", &["fresh text", "same words"], 1);
+    let kept = new.chunks.iter().map(|chunk| chunk.id).collect::<BTreeSet<_>>();
+    collection.publish(vec![new], Vec::new()).await.unwrap();
+    assert!(words(&collection, "old").is_empty());
+    assert_eq!(words(&collection, "fresh"), ["a.md"]);
+    let held: BTreeSet<_> = collection.vectors.ids().await.unwrap().into_iter().collect();
+    assert_eq!(held, kept);
+    let document = collection
+        .document(DocumentId::of("a.md"), &everyone())
+        .unwrap()
+        .unwrap();
+    assert_eq!(document.text, "fresh textsame words");
+    assert_eq!(
+        collection.statistics(),
+        Statistics {
+            documents: 1,
+            chunks: 2
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_removed_document_is_gone_everywhere() {
+    let (_folder, collection) = filled(vec![
+        replacement("a.md", &["words"], 0),
+        replacement("b.md", &["words"], 1),
+    ])
+    .await;
+    let hits = near(&collection, 0).await;
+    let gone = DocumentId::of("a.md");
+    collection.publish(Vec::new(), vec![gone]).await.unwrap();
+    assert_eq!(words(&collection, "words"), ["b.md"]);
+    assert_eq!(uris(&collection, &near(&collection, 0).await), ["b.md"]);
+    assert_eq!(uris(&collection, &hits), ["b.md"]);
+    assert!(collection.document(gone, &Reader::Everything).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_shown_to_readers_without_the_principal() {
+    let (_folder, collection) = filled(vec![
+        restricted("secret.md", &["salary table"], 0, &["hr"]),
+        restricted("star.md", &["salary table"], 0, &["*"]),
+        replacement("open.md", &["salary day"], 0),
+    ])
+    .await;
+    let check = async |reader: Reader, expected: &[&str]| {
+        let lexical = collection.lexical("salary", &anything(), &reader, 10).unwrap();
+        let vector = collection.vector(axis(0), &anything(), &reader, 10).await.unwrap();
+        let all = near(&collection, 0).await;
+        for hits in [lexical, vector] {
+            let mut found = uris(&collection, &hits);
+            found.sort();
+            assert_eq!(found, expected, "{reader:?}");
+        }
+        assert_eq!(all.len(), 3);
+        assert_eq!(collection.passages(&all, "", &reader).unwrap().len(), expected.len());
+        let (count, cards) = collection.documents(&reader, 0, 10).unwrap();
+        let listed: Vec<_> = cards.iter().map(|card| card.uri.as_str()).collect();
+        assert_eq!((count, listed), (expected.len(), expected.to_vec()));
+        let secret = collection.document(DocumentId::of("secret.md"), &reader).unwrap();
+        assert_eq!(secret.is_some(), expected.contains(&"secret.md"));
+    };
+    check(everyone(), &["open.md"]).await;
+    check(Reader::Principals(vec!["hr".into()]), &["open.md", "secret.md"]).await;
+    check(Reader::Principals(vec!["h".into(), "HR".into()]), &["open.md"]).await;
+    check(Reader::Everything, &["open.md", "secret.md", "star.md"]).await;
+}
+
+#[tokio::test]
+async fn a_changed_principal_changes_who_sees_it() {
+    let (_folder, collection) = filled(vec![replacement("a.md", &["plan"], 0)]).await;
+    let hits = near(&collection, 0).await;
+    let closed = restricted("a.md", &["plan"], 0, &["board"]);
+    collection.publish(vec![closed], Vec::new()).await.unwrap();
+    assert!(
+        collection
+            .lexical("plan", &anything(), &everyone(), 10)
+            .unwrap()
+            .is_empty()
+    );
+    assert!(collection.passages(&hits, "", &everyone()).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn another_identity_is_refused_with_the_mend() {
+    let (folder, collection) = filled(Vec::new()).await;
+    drop(collection);
+    let other = Identity::current("other", DIMENSION);
+    let Err(Error::Conflict(detail)) = Collection::open(folder.path(), "docs", other, None).await else {
+        panic!("it opened");
+    };
+    for part in ["`test`", "`other`", "portolan index", "move"] {
+        assert!(detail.contains(part), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_opener_is_refused() {
+    let (folder, _collection) = filled(Vec::new()).await;
+    let identity = Identity::current("test", DIMENSION);
+    let second = Collection::open(folder.path(), "docs", identity, None).await;
+    assert!(matches!(second, Err(Error::Conflict(detail)) if detail.contains("another process")));
+}
+
+#[tokio::test]
+async fn opening_sweeps_orphans_and_finds_the_same() {
+    let (folder, collection) = filled(vec![
+        replacement("a.md", &["red sail"], 0),
+        replacement("b.md", &["blue sail"], 1),
+    ])
+    .await;
+    let before = collection.lexical("red sail", &anything(), &everyone(), 10).unwrap();
+    let near_before = near(&collection, 1).await;
+    let orphan = ChunkId(uuid::Uuid::from_u128(7));
+    let point = Point {
+        chunk: orphan,
+        vector: axis(1),
+        metadata: Metadata::new(),
+        principals: Vec::new(),
+    };
+    collection.vectors.upsert(vec![point]).await.unwrap();
+    collection.vectors.flush().await.unwrap();
+    assert!(collection.vectors.ids().await.unwrap().contains(&orphan));
     drop(collection);
     let collection = open(folder.path()).await;
-    assert_eq!(both(&collection, "alpha", &any, &ALL).await.0, ["a.md"]);
-    assert_eq!(both(&collection, "beta", &any, &ALL).await.1[0], "b.md");
+    assert_eq!(collection.vectors.ids().await.unwrap().len(), 2);
+    assert_eq!(
+        collection.lexical("red sail", &anything(), &everyone(), 10).unwrap(),
+        before
+    );
+    assert_eq!(near(&collection, 1).await, near_before);
     assert_eq!(
         collection.statistics(),
         Statistics {
@@ -86,168 +266,124 @@ async fn a_published_document_is_found_by_both_legs_and_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn a_replaced_document_leaves_nothing_of_its_old_version() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    collection
-        .publish(vec![replacement("a.md", "alpha old", json!({}), &[])], vec![])
-        .await
-        .unwrap();
-    collection
-        .publish(vec![replacement("a.md", "gamma new", json!({}), &[])], vec![])
-        .await
-        .unwrap();
-    let any = Filter::default();
-    assert!(both(&collection, "old", &any, &ALL).await.0.is_empty());
-    assert_eq!(collection.vectors.ids().await.unwrap().len(), 1);
-    collection.publish(vec![], vec![DocumentId::of("a.md")]).await.unwrap();
-    assert_eq!(both(&collection, "gamma", &any, &ALL).await, (vec![], vec![]));
-    assert!(collection.vectors.ids().await.unwrap().is_empty());
-    assert!(collection.document(DocumentId::of("a.md"), &ALL).unwrap().is_none());
+async fn a_verbatim_identifier_comes_first() {
+    let (_folder, collection) = filled(vec![
+        replacement(
+            "long.md",
+            &["what error does the server report when the chart server fails to report errors"],
+            0,
+        ),
+        replacement("other.md", &["server error ERR_0043 report"], 1),
+        replacement(
+            "right.md",
+            &["a page about pressure and the code ERR_0042 among many other unrelated things"],
+            2,
+        ),
+        replacement("api.md", &["call chart::reproject or GET /v1/x"], 3),
+    ])
+    .await;
+    let first = |text: &str| words(&collection, text).first().cloned();
+    let report = "why does the chart server report the error ERR_0042";
+    assert_eq!(first(report).as_deref(), Some("right.md"));
+    assert_eq!(first("chart::reproject error server").as_deref(), Some("api.md"));
+    assert_eq!(first("server report for /v1/x").as_deref(), Some("api.md"));
 }
 
 #[tokio::test]
-async fn nobody_finds_what_they_may_not_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    let secret = replacement("secret.md", "alpha board salaries", json!({}), &["board"]);
-    collection
-        .publish(
-            vec![secret, replacement("open.md", "alpha canteen", json!({}), &[])],
-            vec![],
-        )
-        .await
-        .unwrap();
-    let any = Filter::default();
-    let outsider = Reader::Principals(vec!["staff".into()]);
-    let member = Reader::Principals(vec!["board".into()]);
-    assert_eq!(
-        both(&collection, "alpha", &any, &outsider).await,
-        (vec!["open.md".into()], vec!["open.md".into()])
-    );
-    assert_eq!(both(&collection, "alpha", &any, &member).await.0.len(), 2);
-    assert!(
-        collection
-            .document(DocumentId::of("secret.md"), &outsider)
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(collection.documents(&outsider, 0, 10).unwrap().0, 1);
-    let hits = collection.lexical("salaries", &any, &ALL, 10).unwrap();
-    assert!(collection.passages(&hits, "", &outsider).unwrap().is_empty());
+async fn quotes_ask_for_the_very_words() {
+    let (_folder, collection) = filled(vec![
+        replacement("a.md", &["the tide table of the harbour"], 0),
+        replacement("b.md", &["a table of the tide"], 1),
+    ])
+    .await;
+    assert_eq!(words(&collection, "\"tide table\" harbour"), ["a.md"]);
+    assert_eq!(words(&collection, "\"Table of the tide\""), ["b.md"]);
+    assert_eq!(words(&collection, "tide table").len(), 2);
+    assert_eq!(words(&collection, "\"of the\"").len(), 2);
+    assert_eq!(words(&collection, "of the").len(), 2);
+    assert!(words(&collection, "\"harbour tide\"").is_empty());
 }
 
 #[tokio::test]
-async fn both_legs_agree_on_every_filter() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    let batch = vec![
-        replacement(
-            "a.md",
-            "alpha one",
-            json!({"kind": "memo", "date": "2024-02-01", "n": 1}),
-            &[],
-        ),
-        replacement(
-            "b.md",
-            "alpha two",
-            json!({"kind": "note", "date": "2025-02-01", "n": 2}),
-            &[],
-        ),
+async fn no_text_makes_a_search_fail() {
+    let (_folder, collection) = filled(vec![replacement("a.md", &["plain words"], 0)]).await;
+    let long = "word1 _x \"a b\" ".repeat(3_000);
+    let texts = [
+        "",
+        "\"",
+        "\"\"",
+        "\"\" \"\"\"",
+        "AND OR NOT",
+        "body:x^2~",
+        "(((",
+        "[a TO",
+        "\\",
+        "\u{0}\u{1f}",
+        "*?",
+        "+-!",
+        "\u{1f600}\u{200d}",
+        "\u{5730}\u{56fe}",
+        "e\u{301}\u{301}",
+        "::",
+        "a.b.c::d/e-f_g",
+        "...___---",
+        &long,
     ];
-    collection.publish(batch, vec![]).await.unwrap();
-    let is = |value: serde_json::Value| Filter::In("kind".into(), vec![value]);
-    let late = Filter::Range(
-        "date".into(),
-        crate::types::Bounds {
-            gte: Some(json!("2025")),
-            ..Default::default()
+    for text in texts {
+        let hits = collection.lexical(text, &anything(), &everyone(), 10).unwrap();
+        collection.passages(&hits, text, &everyone()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn passages_mark_the_words_and_keep_the_order() {
+    let (_folder, collection) = filled(vec![
+        replacement("a.md", &["Caf\u{e9} charts and a chart"], 0),
+        replacement("b.md", &["nothing here"], 1),
+    ])
+    .await;
+    let mut hits = near(&collection, 0).await;
+    hits.reverse();
+    hits.insert(
+        0,
+        Hit {
+            chunk: ChunkId(uuid::Uuid::nil()),
+            score: 9.0,
         },
     );
-    let cases = [
-        (is(json!("memo")), vec!["a.md"]),
-        (Filter::Not(Box::new(is(json!("memo")))), vec!["b.md"]),
-        (late.clone(), vec!["b.md"]),
-        (Filter::All(vec![is(json!("memo")), late]), vec![]),
-        (Filter::In("n".into(), vec![json!(2)]), vec!["b.md"]),
-        (Filter::Exists("kind".into()), vec!["a.md", "b.md"]),
-    ];
-    for (filter, expected) in cases {
-        let (mut lexical, mut vector) = both(&collection, "alpha", &filter, &ALL).await;
-        lexical.sort();
-        vector.sort();
-        assert_eq!(
-            (&lexical, &vector),
-            (&expected.iter().map(|uri| (*uri).to_owned()).collect(), &lexical),
-            "{filter:?}"
-        );
-    }
+    let passages = collection.passages(&hits, "the cafe chart", &everyone()).unwrap();
+    let order: Vec<_> = passages.iter().map(|passage| passage.document.uri.as_str()).collect();
+    assert_eq!(order, ["b.md", "a.md"]);
+    let text = &passages[1].chunk.text;
+    let marked: Vec<_> = passages[1]
+        .highlights
+        .iter()
+        .map(|range| &text[range.clone()])
+        .collect();
+    assert_eq!(marked, ["Caf\u{e9}", "charts", "chart"]);
+    assert_eq!(passages[1].scores.fused.to_bits(), hits[2].score.to_bits());
 }
 
 #[tokio::test]
-async fn a_code_is_found_to_the_letter_and_hostile_queries_do_no_harm() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    let batch = vec![
-        replacement(
-            "a.md",
-            "The error err error codes 0042 0041 ERR_0041 list",
-            json!({}),
-            &[],
-        ),
-        replacement("b.md", "See ERR_0042, please.", json!({}), &[]),
-    ];
-    collection.publish(batch, vec![]).await.unwrap();
-    let any = Filter::default();
-    assert_eq!(
-        both(&collection, "what is error err_0042", &any, &ALL).await.0[0],
-        "b.md"
-    );
-    assert_eq!(both(&collection, "\"codes 0042\"", &any, &ALL).await.0, ["a.md"]);
-    for hostile in [
-        "\"",
-        "\"\"\"",
-        "AND OR NOT (",
-        "body:[* TO",
-        "the",
-        "🧭",
-        "a:b:c~2^9",
-        "((((((((((",
-    ] {
-        collection.lexical(hostile, &any, &ALL, 10).unwrap();
-    }
+async fn equal_scores_go_by_id_and_rare_terms_weigh_more() {
+    let batch = (0..5).map(|number| replacement(&number.to_string(), &["same"], 0));
+    let (_folder, collection) = filled(batch.collect()).await;
+    let lexical = collection.lexical("same", &anything(), &everyone(), 3).unwrap();
+    let mut ids: Vec<_> = collection.vectors.ids().await.unwrap();
+    ids.sort();
+    ids.truncate(3);
+    assert_eq!(lexical.iter().map(|hit| hit.chunk).collect::<Vec<_>>(), ids);
+    let vector = collection.vector(axis(0), &anything(), &everyone(), 3).await.unwrap();
+    assert_eq!(vector.iter().map(|hit| hit.chunk).collect::<Vec<_>>(), ids);
+    assert!(collection.idf("unheard") > collection.idf("same"));
+    assert!((collection.idf("unheard") - (1.0_f32 + 5.5 / 0.5).ln()).abs() < 1e-6);
 }
 
 #[tokio::test]
-async fn vectors_that_a_crash_left_are_swept() {
-    let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
-    let orphan = replacement("ghost.md", "alpha ghost", json!({}), &[]);
-    let chunk = orphan.chunks[0].id;
-    let point = vectors::Point {
-        chunk,
-        vector: direction("a"),
-        metadata: Metadata::new(),
-        principals: vec![],
-    };
-    collection.vectors.upsert(vec![point]).await.unwrap();
-    collection.vectors.flush().await.unwrap();
-    assert_eq!(collection.vectors.ids().await.unwrap(), [chunk]);
-    drop(collection);
-    let collection = open(folder.path()).await;
-    assert!(collection.vectors.ids().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn another_embedder_is_refused_with_the_mend() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(open(folder.path()).await);
-    let refused = Collection::open(folder.path(), "c", Identity::current("other", 8), None).await;
-    let Err(Error::Conflict(words)) = refused else {
-        panic!("it was opened")
-    };
-    assert!(
-        words.contains("other") && words.contains("portolan index PATH --collection c"),
-        "{words}"
-    );
+async fn a_batch_with_missing_vectors_changes_nothing() {
+    let (_folder, collection) = filled(vec![replacement("a.md", &["first"], 0)]).await;
+    let mut broken = replacement("a.md", &["second"], 0);
+    broken.vectors.clear();
+    assert!(collection.publish(vec![broken], Vec::new()).await.is_err());
+    assert_eq!(words(&collection, "first"), ["a.md"]);
 }

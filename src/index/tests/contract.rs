@@ -1,0 +1,125 @@
+//! What every `VectorStore` promises, checked on each of them.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::super::edge::EdgeStore;
+use super::super::qdrant::QdrantStore;
+use super::super::vectors::{Point, VectorStore};
+use super::{DIMENSION, anything, axis, everyone};
+use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
+
+fn id(number: u128) -> ChunkId {
+    ChunkId(Uuid::from_u128(number))
+}
+
+fn point(number: u128, at: usize, kind: &str, principals: &[&str]) -> Point {
+    Point {
+        chunk: id(number),
+        vector: axis(at),
+        metadata: Metadata::from([("kind".to_owned(), json!(kind))]),
+        principals: principals.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+fn ids(hits: &[Hit]) -> Vec<ChunkId> {
+    hits.iter().map(|hit| hit.chunk).collect()
+}
+
+/// The promises of `VectorStore`; `store` is empty before and after.
+async fn contract(store: &dyn VectorStore) {
+    assert!(store.ids().await.unwrap().is_empty(), "the store is not empty");
+    assert!(
+        store
+            .search(axis(0), &anything(), &everyone(), 3)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let points = vec![
+        point(3, 0, "a", &[]),
+        point(1, 0, "b", &[]),
+        point(2, 1, "a", &[]),
+        point(4, 0, "a", &["hr"]),
+    ];
+    store.upsert(points).await.unwrap();
+    store.flush().await.unwrap();
+    let hits = store.search(axis(0), &anything(), &everyone(), 9).await.unwrap();
+    assert_eq!(
+        ids(&hits),
+        [id(1), id(3), id(2)],
+        "best first, ties by id, nothing of others"
+    );
+    assert!(
+        (hits[0].score - 1.0).abs() < 1e-5 && hits[2].score.abs() < 1e-5,
+        "cosine: {hits:?}"
+    );
+    let two = store.search(axis(0), &anything(), &everyone(), 2).await.unwrap();
+    assert_eq!(ids(&two), [id(1), id(3)]);
+    assert!(
+        store
+            .search(axis(0), &anything(), &everyone(), 0)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let kind = Filter::In("kind".into(), vec![json!("a")]);
+    let mine = Reader::Principals(vec!["hr".into()]);
+    let hits = store.search(axis(0), &kind, &mine, 9).await.unwrap();
+    assert_eq!(ids(&hits), [id(3), id(4), id(2)]);
+    let all = store
+        .search(axis(0), &Filter::Not(Box::new(kind)), &Reader::Everything, 9)
+        .await
+        .unwrap();
+    assert_eq!(ids(&all), [id(1)]);
+    // Writing a point again changes nothing.
+    store.upsert(vec![point(1, 0, "b", &[])]).await.unwrap();
+    store.remove(vec![id(3), id(77)]).await.unwrap();
+    let mut held = store.ids().await.unwrap();
+    held.sort();
+    assert_eq!(held, [id(1), id(2), id(4)]);
+    store.optimize().await.unwrap();
+    assert_eq!(
+        store.search(axis(1), &anything(), &everyone(), 1).await.unwrap()[0].chunk,
+        id(2)
+    );
+    store.remove(held).await.unwrap();
+    store.flush().await.unwrap();
+    assert!(store.ids().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_embedded_store_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
+    contract(&store).await;
+}
+
+#[tokio::test]
+async fn all_ids_are_listed_beyond_one_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
+    store
+        .upsert((0..2_500).map(|number| point(number, 0, "a", &[])).collect())
+        .await
+        .unwrap();
+    assert_eq!(store.ids().await.unwrap().len(), 2_500);
+}
+
+#[tokio::test]
+#[allow(clippy::print_stderr, reason = "a test that did not run says so")]
+async fn a_qdrant_server_keeps_the_contract() {
+    let Ok(url) = std::env::var("QDRANT_URL") else {
+        eprintln!("skipped: no QDRANT_URL");
+        return;
+    };
+    let store = QdrantStore::connect(&url, None, "portolan-contract", DIMENSION).unwrap();
+    contract(&store).await;
+}
+
+#[tokio::test]
+async fn an_absent_server_is_an_error_without_its_url() {
+    let store = QdrantStore::connect("http://127.0.0.1:1", Some("secret-key"), "none", DIMENSION).unwrap();
+    let error = store.ids().await.unwrap_err().to_string();
+    assert!(!error.contains("secret") && !error.contains("127.0.0.1"), "{error}");
+}
