@@ -8,5 +8,6 @@ export default defineConfig({
   base: "./",
   plugins: [react()],
   build: { manifest: true, target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  server: { proxy: { "/v1": server } },
+  // The host stays as the browser sent it: the server refuses a foreign origin.
+  server: { proxy: { "/v1": { target: server, changeOrigin: false } } },
 });
