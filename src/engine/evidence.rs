@@ -61,6 +61,7 @@ pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, de
         .collect();
     let support = 0.5 * coverage + 0.5 * ((cosine - 0.15) / 0.55).clamp(0.0, 1.0);
     let unknown_identifier = lacks_identifier(question, passages);
+    tracing::debug!(target: "evidence", question, coverage, cosine, unknown_identifier, missing = missing.join(" "), "weighed");
     let outcome = if passages.is_empty() || support < decline_below || unknown_identifier {
         Outcome::Declined
     } else if coverage < PARTIAL_BELOW {
@@ -79,12 +80,11 @@ pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, de
 
 /// A question about `ERR_9999` is not answered by a passage about `ERR_0042`, however alike they are.
 fn lacks_identifier(question: &str, passages: &[Passage]) -> bool {
-    let asked = analyse::identifiers(question);
-    let with_digit: Vec<&String> = asked
-        .iter()
-        .filter(|name| name.bytes().any(|byte| byte.is_ascii_digit()))
+    let asked: Vec<String> = analyse::identifiers(question)
+        .into_iter()
+        .filter(|name| is_code(name))
         .collect();
-    if with_digit.is_empty() {
+    if asked.is_empty() {
         return false;
     }
     let held: String = passages.iter().take(DEPTH * 2).fold(String::new(), |mut all, passage| {
@@ -98,7 +98,15 @@ fn lacks_identifier(question: &str, passages: &[Passage]) -> bool {
         }
         all
     });
-    !with_digit.iter().any(|name| held.contains(name.as_str()))
+    !asked.iter().all(|name| held.contains(name.as_str()))
+}
+
+/// Codes, versions, qualified names and years; not numbers or hyphenated words.
+fn is_code(name: &str) -> bool {
+    let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
+    let has_letter = name.chars().any(char::is_alphabetic);
+    let is_year = name.len() == 4 && (name.starts_with("19") || name.starts_with("20")) && !has_letter;
+    name.contains('_') || name.contains("::") || (has_digit && has_letter) || (has_digit && is_year)
 }
 
 fn content_words(question: &str) -> BTreeMap<String, String> {
