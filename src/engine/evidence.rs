@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::index::analyse;
 use crate::types::{Outcome, Passage};
 
-/// Below this support the documents are taken not to say; chosen on half of fixtures/golden.jsonl.
-pub const DECLINE_BELOW: f32 = 0.50;
 /// Below this share of the question's words the answer is called partial.
 const PARTIAL_BELOW: f32 = 0.45;
 /// Passages that count as evidence.
@@ -49,6 +47,11 @@ pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, de
         if whole > 0.0 { got / whole } else { 0.0 }
     };
     let coverage = seen.iter().map(covered_by).fold(0.0, f32::max);
+    let rarest_missing = weights
+        .iter()
+        .filter(|(word, _)| !seen.iter().any(|held| held.contains(**word)))
+        .map(|(_, weight)| *weight)
+        .fold(0.0, f32::max);
     let cosine = passages
         .iter()
         .take(DEPTH)
@@ -59,9 +62,12 @@ pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, de
         .filter(|(word, _)| !seen.iter().any(|held| held.contains(*word)))
         .map(|(_, shown)| shown.clone())
         .collect();
-    let support = 0.5 * coverage + 0.5 * ((cosine - 0.15) / 0.55).clamp(0.0, 1.0);
+    // A question whose rarest word stands nowhere asks for something else than what was found.
+    let lacking = if whole > 0.0 { rarest_missing / whole } else { 0.0 };
+    let closeness = ((cosine - 0.15) / 0.55).clamp(0.0, 1.0);
+    let support = (0.25 * coverage + 0.3 * closeness + 0.5 * (1.0 - lacking)) / 1.05;
     let unknown_identifier = lacks_identifier(question, passages);
-    tracing::debug!(target: "evidence", question, coverage, cosine, unknown_identifier, missing = missing.join(" "), "weighed");
+    tracing::debug!(target: "evidence", support, coverage, cosine, lacking, unknown_identifier, missing = missing.join(" "), "weighed");
     let outcome = if passages.is_empty() || support < decline_below || unknown_identifier {
         Outcome::Declined
     } else if coverage < PARTIAL_BELOW {

@@ -1,6 +1,6 @@
 //! The answer without a model: verbatim sentences of the evidence, each with its mark. It says what it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt;
@@ -16,6 +16,8 @@ use crate::types::{Delta, Passage, Prompt, Usage};
 const SENTENCES: usize = 3;
 /// Words that the whole answer may have.
 const WORDS: usize = 70;
+/// Share of a word's worth when the title or a heading holds it.
+const ABOVE: f32 = 0.7;
 /// Passages that are read.
 const PASSAGES: usize = 4;
 
@@ -26,7 +28,7 @@ pub struct Extractive;
 impl ChatModel for Extractive {
     fn stream(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Result<DeltaStream>> {
         Box::pin(async move {
-            let mut deltas: Vec<Result<Delta>> = choose(&prompt.question, &prompt.context.passages)
+            let mut deltas: Vec<Result<Delta>> = choose(&prompt.question, asked(&prompt), &prompt.context.passages)
                 .into_iter()
                 .enumerate()
                 .map(|(at, quote)| {
@@ -45,6 +47,14 @@ impl ChatModel for Extractive {
     }
 }
 
+/// The reader's own words.
+fn asked(prompt: &Prompt) -> &str {
+    prompt
+        .messages
+        .last()
+        .map_or(prompt.question.as_str(), |message| message.text.as_str())
+}
+
 /// A chosen sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quote {
@@ -54,21 +64,24 @@ pub struct Quote {
     pub number: usize,
 }
 
-/// The sentences that answer best, best first, at most one repeated idea and `WORDS` words in all.
-pub fn choose(question: &str, passages: &[Passage]) -> Vec<Quote> {
-    let wanted: BTreeSet<String> = analyse::terms(question)
-        .into_iter()
-        .filter(|term| !term.stop)
-        .map(|term| term.text)
-        .collect();
-    let numeric = asks_for_number(question);
+/// The sentences that answer best, best first, none twice and `WORDS` words in all. `asked` is the reader's own
+/// message: in a follow-up its words count twice, since `question` also holds those of the question before.
+pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
+    let wanted = weights(question, asked, passages);
+    let numeric = asks_for_number(asked);
     let mut ranked: Vec<(f32, usize, String)> = Vec::new();
     for (at, passage) in passages.iter().take(PASSAGES).enumerate() {
-        let headings = words(&passage.chunk.heading_path.join("\n"));
+        let above = words(&format!(
+            "{}\n{}",
+            passage.document.title,
+            passage.chunk.heading_path.join("\n")
+        ));
         for span in sentences(&passage.chunk.text) {
             let text = &passage.chunk.text[span];
-            let score = score(text, &wanted, &headings, numeric) + prior(at);
-            ranked.push((score, at + 1, text.to_owned()));
+            if text != passage.document.title && !passage.chunk.heading_path.iter().any(|heading| heading == text) {
+                let score = score(text, &wanted, &above, numeric) + prior(at);
+                ranked.push((score, at + 1, text.to_owned()));
+            }
         }
     }
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
@@ -90,29 +103,54 @@ pub fn choose(question: &str, passages: &[Passage]) -> Vec<Quote> {
     chosen
 }
 
+/// The question's words and what each is worth, 1 in all: rare among the passages is worth more.
+fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String, f32> {
+    let own = words(asked);
+    let held: Vec<BTreeSet<String>> = passages
+        .iter()
+        .map(|passage| words(&format!("{}\n{}", passage.document.title, passage.chunk.text)))
+        .collect();
+    let worth = |word: &String| {
+        let n = held.iter().filter(|words| words.contains(word)).count() as f32;
+        let rarity = (1.0 + held.len() as f32 / (n + 0.5)).ln();
+        if own.contains(word) { 2.0 * rarity } else { rarity }
+    };
+    let mut weights: BTreeMap<String, f32> = words(question)
+        .into_iter()
+        .map(|word| (word.clone(), worth(&word)))
+        .collect();
+    let whole: f32 = weights.values().sum::<f32>().max(f32::MIN_POSITIVE);
+    weights.values_mut().for_each(|weight| *weight /= whole);
+    weights
+}
+
 /// The retriever's order is evidence too.
 fn prior(at: usize) -> f32 {
     0.35 / (1.0 + at as f32)
 }
 
-fn score(sentence: &str, wanted: &BTreeSet<String>, headings: &BTreeSet<String>, numeric: bool) -> f32 {
+fn score(sentence: &str, wanted: &BTreeMap<String, f32>, above: &BTreeSet<String>, numeric: bool) -> f32 {
     let held = words(sentence);
-    let n = wanted.len().max(1) as f32;
-    let direct = wanted.intersection(&held).count() as f32 / n;
-    let above = wanted.difference(&held).filter(|word| headings.contains(*word)).count() as f32 / n;
+    let worth = |(word, weight): (&String, &f32)| match (held.contains(word), above.contains(word)) {
+        (true, _) => *weight,
+        // What the title says need not be said again.
+        (false, true) => ABOVE * weight,
+        (false, false) => 0.0,
+    };
+    let direct: f32 = wanted.iter().map(worth).sum();
     let number = if numeric && sentence.bytes().any(|byte| byte.is_ascii_digit()) {
         0.15
     } else {
         0.0
     };
-    // A heading or a label alone answers nothing.
+    // A label alone answers nothing.
     let short = if sentence.split_whitespace().count() < 4 {
         -0.3
     } else {
         0.0
     };
     let question = if sentence.ends_with('?') { -0.2 } else { 0.0 };
-    direct + 0.4 * above + number + short + question
+    direct + number + short + question
 }
 
 fn asks_for_number(question: &str) -> bool {
