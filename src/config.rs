@@ -243,7 +243,7 @@ impl Settings {
             portkey_api_key: secret(self.gateway.portkey_api_key),
             routes: self.routes,
             evidence: Evidence {
-                decline_below: self.evidence.decline_below.unwrap_or(0.575),
+                decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
             limits: Limits {
                 body_bytes: count(self.limits.body_bytes, 32 * 1024 * 1024),

@@ -9,9 +9,9 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::types::{Chunk, ChunkContext, ChunkId, Document};
 
 /// A chunk grows until the next piece would take it past this.
-pub const TARGET_BYTES: usize = 1_100;
+pub const TARGET_BYTES: usize = 1_800;
 /// No chunk is longer.
-pub const MAX_BYTES: usize = 1_600;
+pub const MAX_BYTES: usize = 2_400;
 /// A section shorter than this goes with the next one.
 pub const TINY_BYTES: usize = 200;
 /// Headings down to this level part chunks; deeper ones only name them.

@@ -19,7 +19,9 @@ const WORDS: usize = 70;
 /// Share of a word's worth when the title or a heading holds it.
 const ABOVE: f32 = 0.7;
 /// Passages that are read.
-const PASSAGES: usize = 4;
+const PASSAGES: usize = 6;
+/// Of one document at most this many.
+const PER_DOCUMENT: usize = 2;
 
 /// Chooses sentences by the question's words that they hold.
 #[derive(Debug, Default)]
@@ -70,7 +72,7 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
     let wanted = weights(question, asked, passages);
     let numeric = asks_for_number(asked);
     let mut ranked: Vec<(f32, usize, String)> = Vec::new();
-    for (at, passage) in passages.iter().take(PASSAGES).enumerate() {
+    for (at, passage) in read(passages) {
         let above = words(&format!(
             "{}\n{}",
             passage.document.title,
@@ -92,7 +94,11 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         let length = text.split_whitespace().count();
         let fits = chosen.is_empty() || used + length <= WORDS;
         let new = !chosen.iter().any(|quote| quote.text == text);
-        if fits && new && score >= best * 0.5 {
+        // The last place is for another document: a reader sees whether it says the same.
+        let document = |number: usize| passages.get(number - 1).map(|passage| passage.document.id);
+        let last_of_same =
+            chosen.len() + 1 == SENTENCES && chosen.iter().all(|quote| document(quote.number) == document(number));
+        if fits && new && !last_of_same && score >= best * 0.5 {
             used += length;
             chosen.push(Quote { text, number });
         }
@@ -101,6 +107,21 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         }
     }
     chosen
+}
+
+/// The passages that are read, with their places: no document crowds out the others.
+fn read(passages: &[Passage]) -> Vec<(usize, &Passage)> {
+    let mut read: Vec<(usize, &Passage)> = Vec::new();
+    for (at, passage) in passages.iter().enumerate() {
+        let of_same = read
+            .iter()
+            .filter(|(_, other)| other.document.id == passage.document.id)
+            .count();
+        if of_same < PER_DOCUMENT && read.len() < PASSAGES {
+            read.push((at, passage));
+        }
+    }
+    read
 }
 
 /// The question's words and what each is worth, 1 in all: rare among the passages is worth more.
@@ -120,7 +141,9 @@ fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String
         .map(|word| (word.clone(), worth(&word)))
         .collect();
     let whole: f32 = weights.values().sum::<f32>().max(f32::MIN_POSITIVE);
-    weights.values_mut().for_each(|weight| *weight /= whole);
+    for weight in weights.values_mut() {
+        *weight /= whole;
+    }
     weights
 }
 

@@ -90,25 +90,20 @@ async fn measure(
 ) -> Result<[f64; 5]> {
     let (mut ndcg, mut recall, mut mrr, mut times) = (0.0, 0.0, 0.0, Vec::new());
     for row in queries.iter().filter(|row| judgements.contains_key(&row.id)) {
-        let input = QueryInput {
-            text: row.text.clone(),
-            collections: vec![name.to_owned()],
-            filter: Filter::default(),
-            mode,
-            limit: Some(MAX_LIMIT),
-            offset: 0,
-        };
-        let query = Query::parse(input, Reader::Everything)?;
         let started = Instant::now();
-        let found = engine.search(&query).await?;
+        let mut ranked = page(engine, name, row, mode, 0).await?;
         times.push(started.elapsed().as_secs_f64() * 1000.0);
-        let mut seen = BTreeSet::new();
-        let ranked: Vec<&str> = found
-            .passages
-            .iter()
-            .map(|passage| passage.document.uri.as_str())
-            .filter(|uri| seen.insert((*uri).to_owned()))
-            .collect();
+        if ranked.len() < MAX_LIMIT {
+            // Several passages of one document fill a page; recall is over documents.
+            let second = page(engine, name, row, mode, MAX_LIMIT).await?;
+            ranked.extend(
+                second
+                    .into_iter()
+                    .filter(|uri| !ranked.contains(uri))
+                    .collect::<Vec<_>>(),
+            );
+            ranked.truncate(MAX_LIMIT);
+        }
         let wanted = &judgements[&row.id];
         ndcg += ndcg_at(&ranked, wanted, 10);
         recall += share_found(&ranked, wanted);
@@ -120,13 +115,29 @@ async fn measure(
     Ok([ndcg / n, recall / n, mrr / n, at(0.5), at(0.95)])
 }
 
-fn ndcg_at(ranked: &[&str], wanted: &BTreeMap<String, f64>, depth: usize) -> f64 {
+/// Documents of one page of results, best first.
+async fn page(engine: &Engine, name: &str, row: &Row, mode: Mode, offset: usize) -> Result<Vec<String>> {
+    let input = QueryInput {
+        text: row.text.clone(),
+        collections: vec![name.to_owned()],
+        filter: Filter::default(),
+        mode,
+        limit: Some(MAX_LIMIT),
+        offset,
+    };
+    let found = engine.search(&Query::parse(input, Reader::Everything)?).await?;
+    let mut seen = BTreeSet::new();
+    let uris = found.passages.iter().map(|passage| passage.document.uri.clone());
+    Ok(uris.filter(|uri| seen.insert(uri.clone())).collect())
+}
+
+fn ndcg_at(ranked: &[impl AsRef<str>], wanted: &BTreeMap<String, f64>, depth: usize) -> f64 {
     let gain = |at: usize, grade: f64| grade / (at as f64 + 2.0).log2();
     let got: f64 = ranked
         .iter()
         .take(depth)
         .enumerate()
-        .map(|(at, id)| gain(at, wanted.get(*id).copied().unwrap_or(0.0)))
+        .map(|(at, id)| gain(at, wanted.get(id.as_ref()).copied().unwrap_or(0.0)))
         .sum();
     let mut best: Vec<f64> = wanted.values().copied().collect();
     best.sort_by(|a, b| b.total_cmp(a));
@@ -139,13 +150,16 @@ fn ndcg_at(ranked: &[&str], wanted: &BTreeMap<String, f64>, depth: usize) -> f64
     if ideal > 0.0 { got / ideal } else { 0.0 }
 }
 
-fn share_found(ranked: &[&str], wanted: &BTreeMap<String, f64>) -> f64 {
+fn share_found(ranked: &[impl AsRef<str>], wanted: &BTreeMap<String, f64>) -> f64 {
     let relevant: Vec<&String> = wanted
         .iter()
         .filter(|(_, grade)| **grade > 0.0)
         .map(|(id, _)| id)
         .collect();
-    let found = relevant.iter().filter(|id| ranked.contains(&id.as_str())).count();
+    let found = relevant
+        .iter()
+        .filter(|id| ranked.iter().any(|found| found.as_ref() == id.as_str()))
+        .count();
     if relevant.is_empty() {
         0.0
     } else {
@@ -153,11 +167,11 @@ fn share_found(ranked: &[&str], wanted: &BTreeMap<String, f64>) -> f64 {
     }
 }
 
-fn reciprocal(ranked: &[&str], wanted: &BTreeMap<String, f64>) -> f64 {
+fn reciprocal(ranked: &[impl AsRef<str>], wanted: &BTreeMap<String, f64>) -> f64 {
     let first = ranked
         .iter()
         .take(10)
-        .position(|id| wanted.get(*id).is_some_and(|grade| *grade > 0.0));
+        .position(|id| wanted.get(id.as_ref()).is_some_and(|grade| *grade > 0.0));
     first.map_or(0.0, |at| 1.0 / (at as f64 + 1.0))
 }
 
