@@ -3,14 +3,12 @@
 use std::process::ExitCode;
 
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::app;
-use crate::cli::{print, search};
+use crate::cli::place::{self, Place};
+use crate::cli::print;
 use crate::config::Config;
-use crate::engine;
 use crate::error::Result;
-use crate::types::{Event, Outcome, Passage, Reader};
 
 /// Ask a question.
 #[derive(Debug, clap::Args)]
@@ -32,81 +30,96 @@ pub struct Ask {
     conversation: Option<String>,
 }
 
-pub(super) async fn run(config: &Config, command: Ask, json: bool) -> Result<ExitCode> {
-    let ask = engine::Ask {
-        message: command.question,
-        conversation: command.conversation,
-        collections: command.collection,
-        filter: search::filter(&command.filter)?,
-        route: command.model,
-        reader: Reader::Everything,
-        owner: "local".to_owned(),
-    };
-    let engine = app::open(config).await?;
-    let mut events = engine.answer(ask).await?;
-    let mut sources: Vec<Passage> = Vec::new();
-    let mut answer = json!({ "text": "", "citations": [] });
-    let mut text = String::new();
-    let mut code = ExitCode::FAILURE;
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Started {
-                conversation, route, ..
-            } => {
-                answer["conversation"] = json!(conversation);
-                answer["route"] = json!(route);
-            }
-            Event::Sources(passages) => sources = passages,
-            Event::Text(delta) => {
-                if !json {
-                    print(&delta);
-                }
-                text.push_str(&delta);
-            }
-            Event::Citation(citation) => {
-                let source = &sources[citation.number - 1];
-                let cited = json!({"number": citation.number, "quote": citation.quote, "uri": source.document.uri});
-                if let Some(list) = answer["citations"].as_array_mut() {
-                    list.push(cited);
-                }
-            }
-            Event::Verdict(verdict) => {
-                answer["verdict"] = json!(verdict.outcome.as_str());
-                if !json {
-                    print("\n\n");
-                    let shown = if verdict.outcome == Outcome::Declined {
-                        &verdict.nearest
-                    } else {
-                        &sources
-                    };
-                    print_sources(shown, verdict.outcome);
-                }
-            }
-            Event::Usage(..) => {}
-            Event::Done(_) => code = ExitCode::SUCCESS,
-            Event::Failed(error) => {
-                answer["failed"] = json!(error.to_string());
-                eprintln!("portolan: the answer is incomplete: {error}");
-            }
-        }
-    }
-    answer["text"] = json!(text);
-    if json {
-        print(&format!("{answer}\n"));
-    }
-    Ok(code)
+/// What the events came to; the shape of `--json`.
+#[derive(Default)]
+struct Told {
+    started: Value,
+    text: String,
+    sources: Value,
+    citations: Vec<Value>,
+    verdict: Value,
+    end: Value,
 }
 
-fn print_sources(sources: &[Passage], outcome: Outcome) {
-    if outcome == Outcome::Declined {
-        print("The nearest passages:\n");
+pub(super) async fn run(config: &Config, command: Ask, json: bool) -> Result<ExitCode> {
+    let body = json!({
+        "message": command.question,
+        "collection": command.collection,
+        "filter": place::filter(&command.filter)?,
+        "route": command.model,
+        "conversation": command.conversation,
+    });
+    let mut events = Place::open(config).await?.ask(body).await?;
+    let mut told = Told::default();
+    let mut whole = false;
+    while let Some(event) = events.next().await {
+        let (name, data) = event?;
+        match name.as_str() {
+            "started" => told.started = data,
+            "sources" => told.sources = data["passages"].clone(),
+            "text" => {
+                let delta = data["delta"].as_str().unwrap_or_default();
+                if !json {
+                    print(delta);
+                }
+                told.text.push_str(delta);
+            }
+            "citation" => told.citations.push(data),
+            "verdict" => told.verdict = data,
+            "done" => {
+                whole = true;
+                told.end = data;
+            }
+            "failed" => told.end = data,
+            _ => {}
+        }
     }
-    for (at, passage) in sources.iter().enumerate().take(6) {
-        print(&format!(
-            "  [{}] {} ({})\n",
-            at + 1,
-            passage.document.title,
-            passage.document.uri
-        ));
+    if json {
+        print(&format!("{}\n", told.to_json(whole)));
+    } else {
+        told.print_end();
+    }
+    if !whole {
+        let why = told.end["problem"]["detail"].as_str().unwrap_or("the stream was cut");
+        eprintln!("portolan: the answer is incomplete: {why}");
+    }
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Told {
+    fn to_json(&self, whole: bool) -> Value {
+        json!({
+            "conversation": self.started["conversation"],
+            "route": self.started["route"],
+            "text": self.text,
+            "citations": self.citations,
+            "sources": self.sources,
+            "verdict": self.verdict["verdict"],
+            "whole": whole,
+            "end": self.end,
+        })
+    }
+
+    fn print_end(&self) {
+        print("\n\n");
+        let declined = self.verdict["verdict"] == "declined";
+        let shown = if declined {
+            &self.verdict["nearest"]
+        } else {
+            &self.sources
+        };
+        if declined {
+            print("The nearest passages:\n");
+        }
+        for (at, source) in shown.as_array().into_iter().flatten().enumerate() {
+            let number = at + 1;
+            if declined || self.citations.iter().any(|citation| citation["number"] == number) {
+                let part = |key: &str| source[key].as_str().unwrap_or_default();
+                print(&format!("  [{number}] {} ({})\n", part("title"), part("uri")));
+            }
+        }
+        if let Some(conversation) = self.started["conversation"].as_str() {
+            print(&format!("\nGo on with --conversation {conversation}\n"));
+        }
     }
 }

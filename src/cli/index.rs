@@ -2,18 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::app;
+use crate::cli::place::Place;
 use crate::cli::print;
 use crate::config::Config;
-use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::gateway::peer::Peer;
+use crate::error::Result;
 
 /// Index a folder or a file.
 #[derive(Debug, clap::Args)]
@@ -27,12 +24,8 @@ pub struct Index {
 }
 
 pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<ExitCode> {
-    // A running service owns the data; it does the work then.
-    let place = match Peer::find(&config.data).await {
-        Some(peer) => Place::Peer(peer),
-        None => Place::Here(app::open(config).await?),
-    };
-    let job = place.start(&command).await?;
+    let place = Place::open(config).await?;
+    let job = place.index(&command.collection, &command.path).await?;
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} documents {elapsed} {msg}") {
         bar.set_style(style);
@@ -60,33 +53,6 @@ pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<E
     }
     let good = state["state"] == "done";
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-enum Place {
-    Here(Arc<Engine>),
-    Peer(Peer),
-}
-
-impl Place {
-    async fn start(&self, command: &Index) -> Result<String> {
-        match self {
-            Self::Here(engine) => engine.index_path(&command.collection, command.path.clone()).await,
-            Self::Peer(peer) => {
-                let path = std::path::absolute(&command.path)
-                    .map_err(|error| Error::storage("cannot tell the working folder", error))?;
-                let body = json!({ "path": path, "collection": command.collection });
-                let answer = peer.post("/v1/index", &body).await?;
-                Ok(answer["job"].as_str().unwrap_or_default().to_owned())
-            }
-        }
-    }
-
-    async fn job(&self, id: &str) -> Result<Value> {
-        match self {
-            Self::Here(engine) => engine.job(id).await,
-            Self::Peer(peer) => peer.get(&format!("/v1/jobs/{id}")).await,
-        }
-    }
 }
 
 fn summary(state: &Value, collection: &str) -> String {

@@ -5,6 +5,7 @@
 mod ask;
 mod eval;
 mod index;
+mod place;
 mod search;
 
 use std::net::SocketAddr;

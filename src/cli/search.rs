@@ -1,22 +1,19 @@
 //! `portolan search QUERY`.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::app;
+use crate::cli::place::{self, Place};
 use crate::cli::print;
 use crate::config::Config;
-use crate::engine::record;
-use crate::error::{Error, Result};
-use crate::types::{Filter, Query, QueryInput, Reader};
+use crate::error::Result;
 
 /// Search a collection.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  portolan search \"parental leave\" --mode lexical --filter department=hr")]
 pub struct Search {
-    /// Words, a question, codes; \"quoted parts\" must occur as they are.
+    /// Words, a question, codes; "quoted parts" must occur as they are.
     query: String,
     /// Where to look; may be repeated.
     #[arg(long, default_value = "default")]
@@ -36,79 +33,59 @@ pub struct Search {
 }
 
 pub(super) async fn run(config: &Config, command: Search, json: bool) -> Result<ExitCode> {
-    let input = QueryInput {
-        text: command.query,
-        collections: command.collection,
-        filter: filter(&command.filter)?,
-        mode: command.mode.parse()?,
-        limit: Some(command.limit),
-        offset: 0,
-    };
-    let query = Query::parse(input, Reader::Everything)?;
-    let engine = app::open(config).await?;
-    let started = Instant::now();
-    let found = engine.search(&query).await?;
-    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let body = json!({
+        "query": command.query,
+        "collection": command.collection,
+        "mode": command.mode,
+        "filter": place::filter(&command.filter)?,
+        "limit": command.limit,
+        "explain": command.explain,
+    });
+    let found = Place::open(config).await?.search(body).await?;
     if json {
-        let results: Vec<_> = found.passages.iter().map(record::passage).collect();
-        let steps: Vec<_> = found
-            .trace
-            .iter()
-            .map(|step| json!({"name": step.name, "took_ms": step.took.as_secs_f64() * 1000.0, "count": step.count}))
-            .collect();
-        let value =
-            json!({"results": results, "degraded": found.degraded, "took_ms": took_ms, "trace": {"steps": steps}});
-        print(&format!("{value}\n"));
+        print(&format!("{found}\n"));
         return Ok(ExitCode::SUCCESS);
     }
-    for (at, passage) in found.passages.iter().enumerate() {
-        let headings = passage.chunk.heading_path.join(" > ");
-        print(&format!(
-            "{}. {}  [{}] {headings}\n",
-            at + 1,
-            passage.document.title,
-            passage.document.uri
-        ));
-        let text = passage.chunk.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        print(&format!("   {}\n", text.chars().take(200).collect::<String>()));
-        if command.explain {
-            print(&format!("   {:?}\n", passage.scores));
-        }
+    let results = found["results"].as_array().cloned().unwrap_or_default();
+    for (at, result) in results.iter().enumerate() {
+        print_result(at + 1, result, command.explain);
+    }
+    if results.is_empty() {
+        print("nothing was found\n");
     }
     if command.explain {
-        for step in &found.trace {
-            print(&format!(
-                "{:>10} {:8.2} ms {:5}\n",
-                step.name,
-                step.took.as_secs_f64() * 1000.0,
-                step.count
-            ));
+        for step in found["trace"]["steps"].as_array().into_iter().flatten() {
+            print(&format!("{step}\n"));
         }
     }
-    for leg in &found.degraded {
+    for leg in found["degraded"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         eprintln!("portolan: the {leg} leg did not answer; the results are those of the other one");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// `key=value` pairs that must all hold.
-pub(super) fn filter(pairs: &[String]) -> Result<Filter> {
-    let mut parts = Vec::new();
-    for pair in pairs {
-        let Some((key, value)) = pair.split_once('=') else {
-            return Err(Error::bad_input(
-                "/filter",
-                format!("`{pair}` is no filter; write KEY=VALUE"),
-            ));
-        };
-        let mut wanted = vec![json!(value)];
-        if let Ok(number) = value.parse::<i64>() {
-            wanted.push(json!(number));
-        }
-        if let Ok(truth) = value.parse::<bool>() {
-            wanted.push(json!(truth));
-        }
-        parts.push(Filter::In(key.to_owned(), wanted));
+fn print_result(number: usize, result: &Value, explain: bool) {
+    let part = |key: &str| result[key].as_str().unwrap_or_default();
+    let headings: Vec<&str> = result["heading_path"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    print(&format!(
+        "{number}. {}  [{}] {}\n",
+        part("title"),
+        part("uri"),
+        headings.join(" > ")
+    ));
+    let text = part("text").split_whitespace().collect::<Vec<_>>().join(" ");
+    print(&format!("   {}\n", text.chars().take(200).collect::<String>()));
+    if explain {
+        print(&format!("   {}\n", result["scores"]));
     }
-    Ok(Filter::All(parts))
 }

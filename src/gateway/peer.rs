@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use eventsource_stream::Eventsource;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,19 +62,42 @@ impl Peer {
             .await
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
-        let failed = |error: reqwest::Error| Error::storage("the running service did not answer", error.without_url());
-        let response = request.bearer_auth(&self.address.token).send().await.map_err(failed)?;
-        let status = response.status();
-        let value: Value = response.json().await.map_err(failed)?;
-        if status.is_success() {
-            return Ok(value);
+    /// Sends JSON and follows server-sent events: name and data of each. A lost connection is the last item.
+    pub async fn events(&self, path: &str, body: &Value) -> Result<BoxStream<'static, Result<(String, Value)>>> {
+        let request = self.client.post(format!("{}{path}", self.address.url)).json(body);
+        let response = request.bearer_auth(&self.address.token).send().await.map_err(lost)?;
+        if !response.status().is_success() {
+            return Err(problem(response.status(), &response.json().await.map_err(lost)?));
         }
-        let detail = value["detail"].as_str().unwrap_or("no reason was given").to_owned();
-        Err(if status.is_client_error() {
-            Error::bad_input("", detail)
+        let events = response.bytes_stream().eventsource().map(|event| {
+            let event = event.map_err(|error| Error::storage("the running service was lost", error))?;
+            let data = serde_json::from_str(&event.data).map_err(|error| Error::Internal(error.to_string()))?;
+            Ok((event.event, data))
+        });
+        Ok(events.boxed())
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Value> {
+        let response = request.bearer_auth(&self.address.token).send().await.map_err(lost)?;
+        let status = response.status();
+        let value: Value = response.json().await.map_err(lost)?;
+        if status.is_success() {
+            Ok(value)
         } else {
-            Error::Storage(detail)
-        })
+            Err(problem(status, &value))
+        }
+    }
+}
+
+fn lost(error: reqwest::Error) -> Error {
+    Error::storage("the running service did not answer", error.without_url())
+}
+
+fn problem(status: reqwest::StatusCode, body: &Value) -> Error {
+    let detail = body["detail"].as_str().unwrap_or("no reason was given").to_owned();
+    if status.is_client_error() {
+        Error::bad_input("", detail)
+    } else {
+        Error::Storage(detail)
     }
 }

@@ -1,0 +1,140 @@
+//! Where a command does its work: in this process, or in the running service that owns the data.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::app;
+use crate::config::Config;
+use crate::engine::{Ask, Engine};
+use crate::error::{Error, Result};
+use crate::gateway::peer::Peer;
+use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
+use crate::types::Reader;
+
+/// Whose conversations the command line continues; the service's operator is the same reader.
+const OWNER: &str = "local";
+
+/// Both speak the same JSON, so a command prints one shape.
+pub(super) enum Place {
+    Here(Arc<Engine>),
+    Peer(Peer),
+}
+
+impl Place {
+    /// The running service, if one owns the data; otherwise the data itself.
+    pub(super) async fn open(config: &Config) -> Result<Self> {
+        match Peer::find(&config.data).await {
+            Some(peer) => Ok(Self::Peer(peer)),
+            None => Ok(Self::Here(app::open(config).await?)),
+        }
+    }
+
+    /// `POST /v1/search`.
+    pub(super) async fn search(&self, body: Value) -> Result<Value> {
+        match self {
+            Self::Here(engine) => {
+                let query = parse::<SearchBody>(body)?.query(Reader::Everything)?;
+                let begun = Instant::now();
+                let found = engine.search(&query).await?;
+                Ok(wire::found(&found, true, begun.elapsed().as_millis() as u64))
+            }
+            Self::Peer(peer) => peer.post("/v1/search", &body).await,
+        }
+    }
+
+    /// `POST /v1/chat`: name and data of each event.
+    pub(super) async fn ask(&self, body: Value) -> Result<BoxStream<'static, Result<(String, Value)>>> {
+        let engine = match self {
+            Self::Here(engine) => engine,
+            Self::Peer(peer) => return peer.events("/v1/chat", &body).await,
+        };
+        let body = parse::<ChatBody>(body)?;
+        let topic = body.topic()?;
+        let ask = Ask {
+            message: topic.message,
+            conversation: body.conversation,
+            collections: topic.collections,
+            filter: topic.filter,
+            route: body.route,
+            reader: Reader::Everything,
+            owner: OWNER.to_owned(),
+        };
+        let mut writer = EventWriter::default();
+        let events = engine.answer(ask).await?.map(move |event| {
+            let (name, data) = writer.write(&event);
+            Ok((name.to_owned(), data))
+        });
+        Ok(events.boxed())
+    }
+
+    /// Starts to index `path`; returns the job's id.
+    pub(super) async fn index(&self, collection: &str, path: &Path) -> Result<String> {
+        match self {
+            Self::Here(engine) => engine.index_path(collection, path.to_owned()).await,
+            Self::Peer(peer) => {
+                let path = std::path::absolute(path)
+                    .map_err(|error| Error::storage("cannot tell the working folder", error))?;
+                let answer = peer
+                    .post("/v1/index", &json!({ "path": path, "collection": collection }))
+                    .await?;
+                Ok(answer["job"].as_str().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    /// How far a job is.
+    pub(super) async fn job(&self, id: &str) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.job(id).await,
+            Self::Peer(peer) => peer.get(&format!("/v1/jobs/{id}")).await,
+        }
+    }
+}
+
+/// `KEY=VALUE` pairs as the filter object of the API; a number or truth value also matches as such.
+pub(super) fn filter(pairs: &[String]) -> Result<Value> {
+    let mut object = Map::new();
+    for pair in pairs {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Error::bad_input(
+                "/filter",
+                format!("`{pair}` is no filter; write KEY=VALUE"),
+            ));
+        };
+        let wanted = object.entry(key.to_owned()).or_insert_with(|| json!([]));
+        if let Some(wanted) = wanted.as_array_mut() {
+            wanted.push(json!(value));
+            wanted.extend(value.parse::<i64>().ok().map(|number| json!(number)));
+            wanted.extend(value.parse::<bool>().ok().map(|truth| json!(truth)));
+        }
+    }
+    Ok(Value::Object(object))
+}
+
+fn parse<T: DeserializeOwned>(body: Value) -> Result<T> {
+    serde_json::from_value(body).map_err(|error| Error::bad_input("", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_keys_are_alternatives_and_numbers_match_both_ways() {
+        let pairs = ["kind=memo", "kind=note", "year=2024"].map(str::to_owned);
+        let expected = json!({ "kind": ["memo", "note"], "year": ["2024", 2024] });
+        assert_eq!(filter(&pairs).unwrap(), expected);
+        assert!(
+            filter(&["memo".to_owned()])
+                .unwrap_err()
+                .to_string()
+                .contains("KEY=VALUE")
+        );
+    }
+}
