@@ -26,12 +26,7 @@ const ROUTES: &str = include_str!("../gateway/routes.toml");
 
 /// Opens the data folder and connects everything.
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
-    let text = match &config.routes {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| Error::storage(&format!("cannot read `{}`", file.display()), error))?,
-        None => ROUTES.to_owned(),
-    };
-    let routes = routes::load(&text, &config.environment)?;
+    let routes = routes(config)?;
     let parts = Parts {
         data: config.data.clone(),
         embedder: embedder(config).await?,
@@ -138,6 +133,16 @@ fn leave_address(file: &std::path::Path, address: &Address) -> Result<()> {
         .open(file)
         .and_then(|mut file| file.write_all(&bytes))
         .map_err(|error| Error::storage("cannot write serve.json", error))
+}
+
+/// The declared routes.
+pub fn routes(config: &Config) -> Result<Vec<routes::Route>> {
+    let text = match &config.routes {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Error::storage(&format!("cannot read `{}`", file.display()), error))?,
+        None => ROUTES.to_owned(),
+    };
+    routes::load(&text, &config.environment)
 }
 
 /// The embedding model alone.

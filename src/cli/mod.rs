@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "the command line speaks to a person")]
 
 mod ask;
+mod doctor;
 mod eval;
 mod index;
 mod place;
@@ -62,6 +63,9 @@ enum Command {
     Ask(ask::Ask),
     /// Measure retrieval on a BEIR folder, or answers on golden questions.
     Eval(eval::Eval),
+    /// Check the machine, the data, every back end and key; each fault names its mend.
+    #[command(after_help = "Example:\n  portolan doctor --json")]
+    Doctor,
 }
 
 /// Runs a command to its exit code.
@@ -102,6 +106,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
             Command::Eval(command) => eval::run(&config, command, json).await,
+            Command::Doctor => doctor::run(&config, json).await,
         }
     })
 }

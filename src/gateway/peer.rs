@@ -89,6 +89,17 @@ impl Peer {
     }
 }
 
+/// Whether anything answers at `url`, whatever it says.
+pub async fn reachable(url: &str) -> std::result::Result<(), String> {
+    super::portkey::install_tls();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let answer = client.get(url).timeout(PATIENCE).send().await;
+    answer.map(|_| ()).map_err(|_| "nothing answers there".to_owned())
+}
+
 fn lost(error: reqwest::Error) -> Error {
     Error::storage("the running service did not answer", error.without_url())
 }
