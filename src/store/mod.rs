@@ -7,7 +7,9 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::SqlitePool;
@@ -30,18 +32,21 @@ const CONNECTIONS: u32 = 4;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// Held until the last clone is gone, also by a killed process: the system lets go of it.
+    _owner: Arc<File>,
 }
 
 impl Store {
     /// Opens the database at `file`, makes it when absent and brings its schema up to date.
     ///
     /// Jobs still marked as running are marked as failed, so only the process that owns the data folder may open it.
-    /// A database that a newer version wrote is a `Conflict`.
+    /// A database that a newer version wrote, or that another process has open, is a `Conflict`.
     pub async fn open(file: &Path) -> Result<Self> {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)
                 .map_err(|cause| Error::storage(&format!("cannot make the folder `{}`", folder.display()), cause))?;
         }
+        let owner = own(&file.with_extension("lock"))?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -60,14 +65,36 @@ impl Store {
             .run(&pool)
             .await
             .map_err(|cause| migration_failure(file, cause))?;
-        let store = Self { pool };
+        let store = Self {
+            pool,
+            _owner: Arc::new(owner),
+        };
         store.fail_orphaned_jobs().await?;
         Ok(store)
     }
 
-    /// Closes the connections; later calls fail.
-    pub async fn close(&self) {
+    /// Closes the connections; calls through other clones fail from then on.
+    pub async fn close(self) {
         self.pool.close().await;
+    }
+}
+
+/// Takes the data folder for this process.
+fn own(file: &Path) -> Result<File> {
+    let failed = |cause: std::io::Error| Error::storage(&format!("cannot lock `{}`", file.display()), cause);
+    let owner = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(file)
+        .map_err(failed)?;
+    match owner.try_lock() {
+        Ok(()) => Ok(owner),
+        Err(TryLockError::WouldBlock) => Err(Error::Conflict(format!(
+            "another portolan uses the data folder of `{}`; wait for it, stop it, or name another one with --data DIR",
+            file.display()
+        ))),
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
 }
 

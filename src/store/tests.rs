@@ -236,3 +236,24 @@ async fn a_newer_database_is_refused_with_the_mend() {
         "{detail}"
     );
 }
+
+#[tokio::test]
+async fn a_second_owner_of_the_data_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("portolan.sqlite");
+    let first = Store::open(&file).await.unwrap();
+    let job = first.start_job("index", "default").await.unwrap();
+    let refused = Store::open(&file).await;
+    let Err(Error::Conflict(words)) = refused else {
+        panic!("two processes own the data")
+    };
+    assert!(words.contains("--data"), "{words}");
+    let state = first.job(&job).await.unwrap().unwrap().state;
+    assert_eq!(
+        state,
+        JobState::Running,
+        "the second one must not touch the first one's jobs"
+    );
+    drop(first);
+    Store::open(&file).await.unwrap();
+}
