@@ -74,7 +74,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         metrics: Some(Arc::new(move || metrics.render())),
         allowed_hosts: Vec::new(),
     };
-    let router = http::router(HttpState::new(engine, settings));
+    let router = http::router(HttpState::new(engine.clone(), settings));
     let note = config.data.join("serve.json");
     leave_address(&note, &address)?;
     tracing::info!(url = address.url, "serving");
@@ -87,17 +87,19 @@ pub async fn serve(config: &Config) -> Result<()> {
     let drain = config.limits.drain;
     let outcome = tokio::select! {
         outcome = async { server.await } => outcome,
-        () = drained(stopped, drain) => Ok(()),
+        () = drained(stopped, drain, &engine) => Ok(()),
         () = keep_up(upkeep) => Ok(()),
     };
     drop(std::fs::remove_file(&note));
     outcome.map_err(|error| Error::storage("the server ended", error))
 }
 
-/// Resolves `drain` after the stop.
-async fn drained(mut stopped: tokio::sync::watch::Receiver<()>, drain: Duration) {
+/// Resolves after the stop and `drain`: what still runs then ends with `failed`, and has a second to say so.
+async fn drained(mut stopped: tokio::sync::watch::Receiver<()>, drain: Duration, engine: &Engine) {
     while stopped.changed().await.is_ok() {}
     tokio::time::sleep(drain).await;
+    engine.stop();
+    tokio::time::sleep(Duration::from_secs(1)).await;
 }
 
 /// Never resolves.

@@ -86,6 +86,19 @@ pub enum UpstreamKind {
 }
 
 impl UpstreamKind {
+    /// One word for counters.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::RateLimited => "rate_limited",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Cut => "cut",
+        }
+    }
+
     /// Whether asking again may help.
     pub fn is_transient(self) -> bool {
         !matches!(self, Self::Refused | Self::Rejected)
@@ -128,6 +141,20 @@ impl Error {
     /// A failure of our own storage, with its cause.
     pub fn storage(what: &str, cause: impl std::fmt::Display) -> Self {
         Self::Storage(format!("{what}: {cause}"))
+    }
+
+    /// One word for counters.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::BadInput { .. } => "bad_input",
+            Self::NotFound(_) => "not_found",
+            Self::Conflict(_) => "conflict",
+            Self::Forbidden(_) => "forbidden",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Upstream(failure) => failure.kind.as_str(),
+            Self::Storage(_) => "storage",
+            Self::Internal(_) => "internal",
+        }
     }
 
     /// A failed call to a model.

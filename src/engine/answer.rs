@@ -12,7 +12,10 @@ use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, re
 use crate::error::{Error, Result};
 use crate::gateway::{routes::Route, selector, tokens};
 use crate::store::AnswerRecord;
-use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
+use crate::telemetry;
+use crate::types::{
+    Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Reader, Usage, Verdict,
+};
 
 /// Passages that a prompt can hold.
 const EVIDENCE: usize = 12;
@@ -153,6 +156,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     let _ = events.send(Event::Sources(context.passages.clone())).await;
     let mut tracker = Tracker::new(context.passages);
     let mut told = Told::default();
+    let began = Instant::now();
     let outcome = if declined {
         decline(events).await
     } else {
@@ -176,7 +180,8 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
         usage: told.usage.clone(),
         problem: outcome.as_ref().err().map(ToString::to_string),
     };
-    let stored = engine.store().add_answer(&run.conversation, &record).await;
+    let stored = keep(engine, &run, &record).await;
+    measure(&run, &told, outcome.as_ref().err(), began.elapsed());
     let _ = events.send(Event::Verdict(verdict)).await;
     let _ = events
         .send(Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms))
@@ -192,6 +197,55 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
 }
 
 const DECLINED: &str = "The documents do not say.";
+
+/// Stores the answer. A document that was erased meanwhile is erased from it too.
+async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<()> {
+    engine.store().add_answer(&run.conversation, record).await?;
+    for passage in &run.prompt.context.passages {
+        let gone = match engine.collection(&passage.collection) {
+            Ok(collection) => collection.document(passage.document.id, &Reader::Everything)?.is_none(),
+            Err(_) => true,
+        };
+        if gone {
+            engine.store().erase_document(passage.document.id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records the call under the names of the `GenAI` conventions. The labels are bounded: routes and kinds of failure.
+fn measure(run: &Run, told: &Told, error: Option<&Error>, took: std::time::Duration) {
+    let model = run
+        .route
+        .targets
+        .first()
+        .map_or("extractive", |target| target.model.as_str())
+        .to_owned();
+    let provider = run
+        .route
+        .targets
+        .first()
+        .map_or("portolan", |target| target.provider.as_str())
+        .to_owned();
+    let kind = error.map_or("", Error::kind);
+    let labels = [
+        ("gen_ai_operation_name", "chat".to_owned()),
+        ("gen_ai_request_model", model),
+        ("gen_ai_provider_name", provider),
+        ("error_type", kind.to_owned()),
+    ];
+    metrics::histogram!(telemetry::OPERATION_DURATION, &labels).record(took.as_secs_f64());
+    if let Some(first) = told.first_text_ms {
+        metrics::histogram!(telemetry::TIME_TO_FIRST_CHUNK, &labels).record(first as f64 / 1000.0);
+    }
+    if let Some(usage) = &told.usage {
+        for (direction, tokens) in [("input", usage.tokens_in), ("output", usage.tokens_out)] {
+            let mut labels = labels.to_vec();
+            labels.push(("gen_ai_token_type", direction.to_owned()));
+            metrics::histogram!(telemetry::TOKEN_USAGE, &labels).record(tokens as f64);
+        }
+    }
+}
 
 /// What the model told besides the text.
 #[derive(Default)]
@@ -213,8 +267,17 @@ async fn follow(
     events: &mpsc::Sender<Event>,
 ) -> Result<String> {
     let started = Instant::now();
-    let mut deltas = engine.model(&run.route.name)?.stream(run.prompt.clone()).await?;
-    while let Some(delta) = deltas.next().await {
+    let stopping = engine.stopping();
+    let mut deltas = tokio::select! {
+        deltas = engine.model(&run.route.name)?.stream(run.prompt.clone()) => deltas?,
+        () = stopping.cancelled() => return Err(stopped()),
+    };
+    loop {
+        let delta = tokio::select! {
+            delta = deltas.next() => delta,
+            () = stopping.cancelled() => return Err(stopped()),
+        };
+        let Some(delta) = delta else { break };
         let pieces = match delta? {
             Delta::Text(text) => {
                 told.first_text_ms.get_or_insert(started.elapsed().as_millis() as u64);
@@ -236,6 +299,14 @@ async fn follow(
         None,
         "the stream ended without a finish reason",
     ))
+}
+
+fn stopped() -> Error {
+    let retry_after = std::time::Duration::from_secs(5);
+    Error::Overloaded {
+        detail: "the service is stopping; ask again in a moment".into(),
+        retry_after,
+    }
 }
 
 async fn send(pieces: Vec<Piece>, events: &mpsc::Sender<Event>) {

@@ -79,6 +79,7 @@ pub struct Engine {
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
     tasks: tokio_util::task::TaskTracker,
+    stopping: tokio_util::sync::CancellationToken,
 }
 
 impl Engine {
@@ -89,6 +90,7 @@ impl Engine {
             collections: RwLock::default(),
             indexing: Arc::default(),
             tasks: tokio_util::task::TaskTracker::new(),
+            stopping: tokio_util::sync::CancellationToken::new(),
         };
         let folder = engine.collections_folder();
         std::fs::create_dir_all(&folder).map_err(|error| Error::storage("cannot make the data folder", error))?;
@@ -197,6 +199,15 @@ impl Engine {
 
     pub(crate) fn decline_below(&self) -> f32 {
         self.parts.decline_below
+    }
+
+    /// Ends running answers with `failed`; what was received is stored as incomplete.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+    }
+
+    pub(crate) fn stopping(&self) -> &tokio_util::sync::CancellationToken {
+        &self.stopping
     }
 
     pub(crate) fn tasks(&self) -> &tokio_util::task::TaskTracker {

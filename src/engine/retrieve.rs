@@ -7,6 +7,7 @@ use crate::engine::fuse::{self, Fused};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::Collection;
+use crate::telemetry;
 use crate::types::{Found, Hit, Mode, Passage, Query, Step};
 
 /// How many hits each leg yields before fusion.
@@ -52,6 +53,9 @@ pub async fn search(
         took: started.elapsed(),
         count: passages.len(),
     });
+    for step in &trace {
+        metrics::histogram!(telemetry::RETRIEVAL_DURATION, "stage" => step.name).record(step.took.as_secs_f64());
+    }
     Ok(Found {
         passages,
         degraded: candidates.degraded,

@@ -157,8 +157,17 @@ fn head(row: &ConversationRow) -> Value {
 }
 
 fn message(row: &MessageRow) -> Value {
+    // The stored source of that number tells where the document lies.
+    let source = |number: usize, key: &str| {
+        let sources = row.sources.as_array().map(Vec::as_slice).unwrap_or_default();
+        let source = sources.iter().find(|source| source["number"] == number);
+        source.map(|source| source[key].clone()).unwrap_or_default()
+    };
     let citation = |one: &StoredCitation| {
         json!({
+            "collection": source(one.number, "collection"),
+            "title": source(one.number, "title"),
+            "uri": source(one.number, "uri"),
             "number": one.number,
             "answer_range": [one.answer_range.start, one.answer_range.end],
             "document": one.document.to_string(),
