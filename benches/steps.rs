@@ -86,7 +86,7 @@ fn pure_steps(criterion: &mut Criterion) {
     };
     let (lexical, vector) = (hits(), hits());
     criterion.bench_function("fuse: 100 and 100 hits", |bencher| {
-        bencher.iter(|| fuse::convex(black_box(&lexical), black_box(&vector), 0.5));
+        bencher.iter(|| fuse::convex(black_box(&lexical), black_box(&vector), 0.5, 100));
     });
 }
 

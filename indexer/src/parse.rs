@@ -70,9 +70,14 @@ fn limit(item: &Item, text: &str) -> Result<(), ParseError> {
 
 fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
     page.text.truncate(page.text.trim_end().len());
-    let title = page.title.filter(|title| !title.trim().is_empty());
-    let title = title.or_else(|| page.headings.first().map(|heading| heading.title.clone()));
     // What the source says about a document outweighs what the document says about itself.
+    let given = item
+        .metadata
+        .get("title")
+        .and_then(|title| title.as_str())
+        .map(str::to_owned);
+    let title = given.or(page.title).filter(|title| !title.trim().is_empty());
+    let title = title.or_else(|| page.headings.first().map(|heading| heading.title.clone()));
     let mut metadata = page.metadata;
     metadata.extend(item.metadata.clone());
     Document {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::engine::citations::{Piece, Tracker};
-use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, record};
+use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, record, support};
 use crate::error::{Error, Result};
 use crate::gateway::{routes::Route, selector, tokens};
 use crate::store::AnswerRecord;
@@ -23,6 +23,10 @@ const EVIDENCE: usize = 12;
 const TURNS: usize = 12;
 /// Tokens of the instructions and of the question's frame.
 const OVERHEAD: usize = 400;
+/// Tokens that evidence and turns must be left with.
+const LEAST_ROOM: usize = 256;
+/// More than all evidence together.
+const WITHOUT_LIMIT: usize = 1_000_000;
 /// Events that wait for a slow reader before the model waits too.
 const QUEUE: usize = 64;
 
@@ -107,7 +111,13 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
 }
 
 fn build(route: &Route, turns: &[Message], message: &str, question: &str, found: Vec<Passage>) -> Result<Prompt> {
-    let window = route.targets.iter().map(|target| target.window).min().unwrap_or(8_192);
+    // The extractive route has no window.
+    let window = route
+        .targets
+        .iter()
+        .map(|target| target.window)
+        .min()
+        .unwrap_or(WITHOUT_LIMIT);
     let answer = route
         .targets
         .iter()
@@ -122,6 +132,13 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
         .to_owned();
     let count = move |text: &str| tokens::count(&model, text);
     let room = window.saturating_sub(answer + OVERHEAD + count(message));
+    if room < LEAST_ROOM {
+        let detail = format!(
+            "the message leaves no room in the window of route `{}`; shorten it",
+            route.name
+        );
+        return Err(Error::bad_input("/message", detail));
+    }
     let turns = pack::recent(turns, room / 4, &count);
     let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
     let context = pack::fit(found, room.saturating_sub(spent), &count);
@@ -322,6 +339,7 @@ async fn send(pieces: Vec<Piece>, events: &mpsc::Sender<Event>) {
 fn verdict(run: &Run, tracker: &Tracker) -> Verdict {
     let outcome = match run.weighed.outcome {
         Outcome::Declined => Outcome::Declined,
+        _ if tracker.citations().is_empty() && support::is_refusal(tracker.text()) => Outcome::Declined,
         // An answer that cites nothing is not called an answer.
         _ if tracker.citations().is_empty() => Outcome::Partial,
         outcome => outcome,

@@ -3,18 +3,15 @@
 //! A mark is shown only when words of its passage were found that support the words before it; any other mark is
 //! taken out and counted.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::index::analyse;
+use crate::engine::support::{self, support, trimmed};
 use crate::types::{Citation, Passage};
 
-/// Least share of a claim's words that its quote must hold.
-const LEAST_OVERLAP: f32 = 0.5;
-/// The longest thing that can still become a mark: `[123]`.
-const LONGEST_MARK: usize = 5;
+/// The longest thing that can still become a mark: `[12, 3, 4]`.
+const LONGEST_MARK: usize = 16;
 
 /// What the reader is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +59,11 @@ impl Tracker {
             let before: String = self.held.drain(..open).collect();
             self.send(before, &mut pieces);
             match mark_at_start(&self.held) {
-                Mark::Complete(number, length) => {
+                Mark::Complete(numbers, length) => {
                     self.held.drain(..length);
-                    self.cite(number, &mut pieces);
+                    for number in numbers {
+                        self.cite(number, &mut pieces);
+                    }
                 }
                 Mark::Growing => return pieces,
                 Mark::None => {
@@ -80,7 +79,7 @@ impl Tracker {
         let mut pieces = Vec::new();
         let rest = std::mem::take(&mut self.held);
         self.send(rest, &mut pieces);
-        if self.citations.is_empty() && !self.sent.trim().is_empty() {
+        if self.citations.is_empty() && !support::is_refusal(&self.sent) {
             self.attach(&mut pieces);
         }
         pieces
@@ -159,11 +158,8 @@ impl Tracker {
         for (at, sentence) in sent.split_sentence_bound_indices() {
             let claim = trimmed(&sent, at..at + sentence.len());
             for (passage_at, passage) in self.passages.iter().enumerate() {
-                let Some((share, _)) = best_sentence(&sent[claim.clone()], &passage.chunk.text) else {
-                    continue;
-                };
-                let better = best.as_ref().is_none_or(|(so_far, _, _)| share > *so_far);
-                if better && support(&sent[claim.clone()], &passage.chunk.text).is_some() {
+                let share = support::share(&sent[claim.clone()], &passage.chunk.text);
+                if share > best.as_ref().map_or(0.0, |(so_far, ..)| *so_far) {
                     best = Some((share, passage_at, claim.clone()));
                 }
             }
@@ -190,86 +186,36 @@ impl Tracker {
 }
 
 enum Mark {
-    Complete(usize, usize),
+    /// The numbers in it, and its length in bytes.
+    Complete(Vec<usize>, usize),
     Growing,
     None,
 }
 
+/// `[1]`, and `[1, 2]` as some models write it.
 fn mark_at_start(text: &str) -> Mark {
-    let digits = text[1..].bytes().take_while(u8::is_ascii_digit).count();
-    match text.as_bytes().get(1 + digits) {
-        Some(b']') if digits > 0 && digits + 2 <= LONGEST_MARK => {
-            Mark::Complete(text[1..=digits].parse().unwrap_or(usize::MAX), digits + 2)
+    let inner = &text[1..];
+    let length = inner
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit() || b", ".contains(byte))
+        .count();
+    match inner.as_bytes().get(length) {
+        Some(b']') if length + 2 <= LONGEST_MARK => {
+            let numbers: Option<Vec<usize>> = inner[..length]
+                .split(',')
+                .map(|number| number.trim().parse().ok().filter(|n| *n < 1_000))
+                .collect();
+            numbers.map_or(Mark::None, |numbers| Mark::Complete(numbers, length + 2))
         }
-        None if digits + 1 < LONGEST_MARK => Mark::Growing,
+        None if length + 1 < LONGEST_MARK => Mark::Growing,
         _ => Mark::None,
     }
 }
 
-/// The part of `passage` that supports `claim`: a sentence that holds enough of its words, in a passage that holds
-/// all of its numbers.
-pub fn support(claim: &str, passage: &str) -> Option<Range<usize>> {
-    if claim.len() >= 12
-        && let Some(at) = passage.find(claim)
-    {
-        return Some(at..at + claim.len());
-    }
-    let (share, span) = best_sentence(claim, passage)?;
-    let numbers_hold = numbers(claim).iter().all(|number| passage.contains(number.as_str()));
-    (share >= LEAST_OVERLAP && numbers_hold).then_some(span)
-}
-
-fn best_sentence(claim: &str, passage: &str) -> Option<(f32, Range<usize>)> {
-    let wanted: BTreeSet<String> = analyse::terms(claim)
-        .into_iter()
-        .filter(|term| !term.stop)
-        .map(|term| term.text)
-        .collect();
-    if wanted.is_empty() {
-        return None;
-    }
-    let mut best: Option<(f32, Range<usize>)> = None;
-    for span in sentences(passage) {
-        let held: BTreeSet<String> = analyse::terms(&passage[span.clone()])
-            .into_iter()
-            .map(|term| term.text)
-            .collect();
-        let share = wanted.intersection(&held).count() as f32 / wanted.len() as f32;
-        if best.as_ref().is_none_or(|(so_far, _)| share > *so_far) {
-            best = Some((share, span));
-        }
-    }
-    best
-}
-
-fn numbers(text: &str) -> Vec<String> {
-    text.split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ','))
-        .map(|number| number.trim_matches(['.', ',']).to_owned())
-        .filter(|number| number.bytes().any(|byte| byte.is_ascii_digit()))
-        .collect()
-}
-
-/// The sentences of a text, lines being sentences too, without the white space around them.
-pub fn sentences(text: &str) -> Vec<Range<usize>> {
-    let mut spans = Vec::new();
-    let mut line_start = 0;
-    for line in text.split_inclusive('\n') {
-        for (at, sentence) in line.split_sentence_bound_indices() {
-            let start = line_start + at;
-            let span = trimmed(text, start..start + sentence.len());
-            if text[span.clone()].chars().any(char::is_alphanumeric) {
-                spans.push(span);
-            }
-        }
-        line_start += line.len();
-    }
-    spans
-}
-
-fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
-    let part = &text[range.clone()];
-    let start = range.start + (part.len() - part.trim_start().len());
-    start..start + part.trim().len()
+/// Whether a text holds something that would be read as a mark.
+pub fn has_mark(text: &str) -> bool {
+    text.match_indices('[')
+        .any(|(at, _)| matches!(mark_at_start(&text[at..]), Mark::Complete(..)))
 }
 
 #[cfg(test)]

@@ -110,3 +110,19 @@ fn an_answer_without_marks_gets_the_one_that_fits() {
     assert_eq!(text, "You get 27 days of leave. [2]");
     assert_eq!(citations[0].quote, "Employees get 27 days of leave.");
 }
+
+#[test]
+fn two_numbers_in_one_mark_are_two_marks() {
+    let other = passage("All employees get 27 days of leave each year.");
+    let (text, citations, _) = run(&["Employees get 27 days of leave [1, 2]."], vec![passage(FACT), other]);
+    assert_eq!(text, "Employees get 27 days of leave [1][2].");
+    assert_eq!(citations.len(), 2);
+}
+
+#[test]
+fn a_refusal_gets_no_citation() {
+    let receipts = passage("All documents such as receipts must be kept for ten years. They do not say why.");
+    let (text, citations, _) = run(&["The documents do not say."], vec![receipts]);
+    assert_eq!(text, "The documents do not say.");
+    assert!(citations.is_empty());
+}

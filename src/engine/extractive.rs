@@ -1,12 +1,14 @@
 //! The answer without a model: verbatim sentences of the evidence, each with its mark. It says what it is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 
-use crate::engine::citations::sentences;
+use crate::engine::citations::has_mark;
+use crate::engine::support::sentences;
 use crate::error::Result;
 use crate::gateway::{ChatModel, DeltaStream};
 use crate::index::analyse;
@@ -14,6 +16,8 @@ use crate::types::{Delta, Passage, Prompt, Usage};
 
 /// At most this many sentences are quoted.
 const SENTENCES: usize = 3;
+/// Fewer words than these are a label.
+const LABEL: usize = 4;
 /// Words that the whole answer may have.
 const WORDS: usize = 70;
 /// Share of a word's worth when the title or a heading holds it.
@@ -78,8 +82,12 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
             passage.document.title,
             passage.chunk.heading_path.join("\n")
         ));
-        for span in sentences(&passage.chunk.text) {
+        for span in quotable(&passage.chunk.text) {
             let text = &passage.chunk.text[span];
+            // A footnote mark of the source would be read as one of ours.
+            if has_mark(text) {
+                continue;
+            }
             if text != passage.document.title && !passage.chunk.heading_path.iter().any(|heading| heading == text) {
                 let score = score(text, &wanted, &above, numeric) + prior(at);
                 ranked.push((score, at + 1, text.to_owned()));
@@ -107,6 +115,24 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         }
     }
     chosen
+}
+
+/// Sentences; a label of a word or two goes with the sentence behind it on its line.
+fn quotable(text: &str) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for span in sentences(text) {
+        match spans.last_mut() {
+            Some(last) if is_label(&text[last.clone()]) && !text[last.end..span.start].contains('\n') => {
+                last.end = span.end;
+            }
+            _ => spans.push(span),
+        }
+    }
+    spans
+}
+
+fn is_label(sentence: &str) -> bool {
+    sentence.split_whitespace().count() < LABEL
 }
 
 /// The passages that are read, with their places: no document crowds out the others.

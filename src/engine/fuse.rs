@@ -17,9 +17,10 @@ pub struct Fused {
 }
 
 /// Convex mix of z-scores: each leg's scores are centred and scaled by its own list's statistics, since BM25 and
-/// cosine have no common unit. A hit that one leg lacks gets that leg's lowest score.
-pub fn convex(lexical: &[Hit], vector: &[Hit], vector_weight: f32) -> Vec<Fused> {
-    let (lexical_scale, vector_scale) = (Scale::of(lexical), Scale::of(vector));
+/// cosine have no common unit. A hit that one leg lacks gets that leg's lowest score; a leg that yielded fewer than
+/// the `asked` ones knows of nothing else, so there the lowest score is 0 and counts among its statistics.
+pub fn convex(lexical: &[Hit], vector: &[Hit], vector_weight: f32, asked: usize) -> Vec<Fused> {
+    let (lexical_scale, vector_scale) = (Scale::of(lexical, asked), Scale::of(vector, asked));
     merge(lexical, vector, |scores| {
         let words = if lexical.is_empty() {
             0.0
@@ -75,11 +76,15 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(hits: &[Hit]) -> Self {
-        let n = hits.len().max(1) as f32;
-        let mean = hits.iter().map(|hit| hit.score).sum::<f32>() / n;
-        let variance = hits.iter().map(|hit| (hit.score - mean).powi(2)).sum::<f32>() / n;
-        let lowest = hits.iter().map(|hit| hit.score).fold(f32::INFINITY, f32::min);
+    fn of(hits: &[Hit], asked: usize) -> Self {
+        let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+        if scores.len() < asked {
+            scores.push(0.0);
+        }
+        let n = scores.len().max(1) as f32;
+        let mean = scores.iter().sum::<f32>() / n;
+        let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f32>() / n;
+        let lowest = scores.iter().copied().fold(f32::INFINITY, f32::min);
         Self {
             mean,
             deviation: variance.sqrt().max(1e-6),
@@ -124,7 +129,10 @@ mod tests {
     fn a_hit_of_both_legs_comes_first() {
         let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
         let vector = hits(&[(4, 0.9), (2, 0.8), (5, 0.1)]);
-        for fused in [convex(&lexical, &vector, 0.5), reciprocal_rank(&lexical, &vector, 20.0)] {
+        for fused in [
+            convex(&lexical, &vector, 0.5, 3),
+            reciprocal_rank(&lexical, &vector, 20.0),
+        ] {
             assert_eq!(fused[0].chunk, id(2));
             assert_eq!(fused.len(), 5);
         }
@@ -133,14 +141,21 @@ mod tests {
     #[test]
     fn one_leg_alone_keeps_its_order() {
         let lexical = hits(&[(7, 3.0), (8, 2.0), (9, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5).iter().map(|hit| hit.chunk).collect();
+        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
         assert_eq!(order, vec![id(7), id(8), id(9)]);
+    }
+
+    #[test]
+    fn the_only_word_match_outweighs_a_slightly_better_cosine() {
+        let lexical = hits(&[(9, 12.0)]);
+        let vector = hits(&[(1, 0.80), (2, 0.79), (9, 0.78), (3, 0.60), (4, 0.55)]);
+        assert_eq!(convex(&lexical, &vector, 0.5, 100)[0].chunk, id(9));
     }
 
     #[test]
     fn ties_go_to_the_smaller_id() {
         let lexical = hits(&[(1, 1.0), (2, 1.0), (3, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5).iter().map(|hit| hit.chunk).collect();
+        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
         let mut sorted = order.clone();
         sorted.sort();
         assert_eq!(order, sorted);

@@ -58,7 +58,8 @@ pub fn is_follow_up(question: &str) -> bool {
         .filter(|w| !w.is_empty())
         .collect();
     let content = analyse::terms(question).into_iter().filter(|term| !term.stop).count();
-    content <= 2 || (content <= 6 && words.iter().any(|word| POINTERS.contains(word)))
+    // A short question without a word that points back is a new one.
+    content == 0 || (content <= 6 && words.iter().any(|word| POINTERS.contains(word)))
 }
 
 #[cfg(test)]
@@ -94,6 +95,11 @@ mod tests {
     fn a_whole_question_stands_alone() {
         let whole = "Which approvals does a purchase order above 5,000 euros need?";
         check(whole, &["How many days of leave do we get?"], whole);
+        check(
+            "Who won Eurovision?",
+            &["How many days of leave do we get?"],
+            "Who won Eurovision?",
+        );
         check("it", &[], "it");
     }
 }

@@ -11,6 +11,7 @@ pub mod pack;
 pub mod prompt;
 pub mod record;
 pub mod retrieve;
+pub mod support;
 pub mod views;
 
 use std::collections::BTreeMap;

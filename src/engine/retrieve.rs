@@ -35,9 +35,10 @@ pub async fn search(
     query: &Query,
     depth: usize,
 ) -> Result<Found> {
-    let candidates = candidates(collection, embedder, query, depth.max(CANDIDATES)).await?;
+    let asked = depth.max(CANDIDATES);
+    let candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();
-    let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT);
+    let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT, asked);
     let total = fused.len();
     fused.truncate(depth);
     let mut trace = candidates.steps;
