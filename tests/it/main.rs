@@ -2,4 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod answers;
+mod app;
+mod failures;
+mod portkey;
 mod tidy;
+mod upstream;

@@ -1,0 +1,132 @@
+//! A provider in `OpenAI`'s shape that does what the model's name says.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use futures::StreamExt;
+use futures::stream;
+use serde_json::{Value, json};
+
+/// The models that it plays.
+pub const MODELS: [&str; 10] = [
+    "backups",
+    "leave",
+    "limited",
+    "broken",
+    "disguised",
+    "silent",
+    "stalling",
+    "cut",
+    "faulty",
+    "endless",
+];
+
+/// A running provider.
+pub struct Upstream {
+    /// Its address with `/v1`.
+    pub url: String,
+    requests: Requests,
+}
+
+type Requests = Arc<Mutex<Vec<Value>>>;
+
+impl Upstream {
+    /// Listens on a free port until the test ends.
+    pub async fn start() -> Self {
+        let requests = Requests::default();
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .with_state(requests.clone());
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, requests }
+    }
+
+    /// What it was asked, in order.
+    pub fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn complete(State(requests): State<Requests>, Json(request): Json<Value>) -> Response {
+    let model = request["model"].as_str().unwrap().to_owned();
+    requests.lock().unwrap().push(request);
+    match model.as_str() {
+        // A mark may be split anywhere.
+        "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
+        "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
+        "limited" => {
+            let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
+            (
+                axum::http::StatusCode::TOO_MANY_REQUESTS,
+                [("retry-after", "7")],
+                Json(error),
+            )
+                .into_response()
+        }
+        "broken" => {
+            let error = json!({ "error": { "message": "boom", "type": "server_error" } });
+            (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response()
+        }
+        "disguised" => Json(json!({ "error": { "message": "no credit left", "code": 402 } })).into_response(),
+        "silent" => std::future::pending().await,
+        "stalling" | "endless" => frames(vec![text("The backup runs ")], Ending::Open),
+        "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
+        "faulty" => {
+            let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
+            frames(vec![text("The backup runs "), error.to_string()], Ending::Closed)
+        }
+        other => panic!("no model is named `{other}`"),
+    }
+}
+
+#[derive(PartialEq)]
+enum Ending {
+    Open,
+    Closed,
+}
+
+/// An answer as it should be, with usage, finish reason and `[DONE]`.
+fn whole(parts: &[&str]) -> Response {
+    let mut lines: Vec<String> = parts.iter().map(|part| text(part)).collect();
+    lines.push(chunk(
+        &json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]),
+        &Value::Null,
+    ));
+    lines.push(chunk(
+        &json!([]),
+        &json!({ "prompt_tokens": 200, "completion_tokens": 12, "total_tokens": 212 }),
+    ));
+    lines.push("[DONE]".into());
+    frames(lines, Ending::Closed)
+}
+
+fn text(part: &str) -> String {
+    let choices = json!([{ "index": 0, "delta": { "content": part }, "finish_reason": null }]);
+    chunk(&choices, &Value::Null)
+}
+
+fn chunk(choices: &Value, usage: &Value) -> String {
+    let frame = json!({
+        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": choices, "usage": usage,
+    });
+    frame.to_string()
+}
+
+fn frames(lines: Vec<String>, ending: Ending) -> Response {
+    let sent = stream::iter(lines).map(|line| Ok::<_, Infallible>(Bytes::from(format!("data: {line}\n\n"))));
+    let body = if ending == Ending::Open {
+        Body::from_stream(sent.chain(stream::pending()))
+    } else {
+        Body::from_stream(sent)
+    };
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
