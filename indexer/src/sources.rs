@@ -74,6 +74,11 @@ impl FolderSource {
         &self.skipped
     }
 
+    /// What should have been read and could not be: while there is any, a missing document is no deleted document.
+    pub fn failures(&self) -> impl Iterator<Item = &Skipped> {
+        self.skipped.iter().filter(|skipped| skipped.reason != UNSUPPORTED)
+    }
+
     fn skip(&mut self, path: &Path, reason: impl Into<String>) {
         self.skipped.push(Skipped {
             path: path.to_path_buf(),
@@ -81,6 +86,9 @@ impl FolderSource {
         });
     }
 }
+
+/// Why a file of another type is left out; nothing is wrong with it.
+const UNSUPPORTED: &str = "not a type that can be indexed";
 
 /// Lists the documents under `root`, or `root` itself when it is a file.
 ///
@@ -150,7 +158,7 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
         }
         let path = found.path();
         if media_type(path).is_none() {
-            source.skip(path, "not a type that can be indexed");
+            source.skip(path, UNSUPPORTED);
             continue;
         }
         match found.metadata() {

@@ -51,7 +51,7 @@ pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<E
     } else {
         print(&summary(&state, &command.collection));
     }
-    let good = state["state"] == "done";
+    let good = state["state"] == "done" && number(&state, "error_count") == 0;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -13,9 +13,7 @@ use crate::error::{Error, Result};
 use crate::gateway::{routes::Route, selector, tokens};
 use crate::store::AnswerRecord;
 use crate::telemetry;
-use crate::types::{
-    Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Reader, Usage, Verdict,
-};
+use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
 
 /// Passages that a prompt can hold.
 const EVIDENCE: usize = 12;
@@ -219,12 +217,14 @@ const DECLINED: &str = "The documents do not say.";
 async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<()> {
     engine.store().add_answer(&run.conversation, record).await?;
     for passage in &run.prompt.context.passages {
-        let gone = match engine.collection(&passage.collection) {
-            Ok(collection) => collection.document(passage.document.id, &Reader::Everything)?.is_none(),
-            Err(_) => true,
-        };
-        if gone {
-            engine.store().erase_document(passage.document.id).await?;
+        let held = engine
+            .collection(&passage.collection)
+            .is_ok_and(|collection| collection.holds(passage.document.id));
+        if !held {
+            engine
+                .store()
+                .erase_document(&passage.collection, passage.document.id)
+                .await?;
         }
     }
     Ok(())

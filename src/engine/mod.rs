@@ -30,6 +30,9 @@ use crate::types::{Event, Filter, Found, Passage, Query, Reader, collection_name
 
 pub use views::{CollectionView, RouteView, TargetView};
 
+/// Bytes in flight towards the index, in KiB: 256 MiB.
+const QUEUE_KIB: usize = 256 * 1024;
+
 /// A question for an answer.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -79,6 +82,10 @@ pub struct Engine {
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
+    /// What may wait to be indexed, in KiB.
+    queue: Arc<tokio::sync::Semaphore>,
+    /// Two callers must not open one collection at once.
+    opening: tokio::sync::Mutex<()>,
     tasks: tokio_util::task::TaskTracker,
     stopping: tokio_util::sync::CancellationToken,
 }
@@ -90,6 +97,8 @@ impl Engine {
             parts,
             collections: RwLock::default(),
             indexing: Arc::default(),
+            queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
+            opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
             stopping: tokio_util::sync::CancellationToken::new(),
         };
@@ -157,6 +166,7 @@ impl Engine {
 
     /// Opens or makes a collection.
     pub async fn open_collection(&self, name: &str) -> Result<Arc<Collection>> {
+        let _one = self.opening.lock().await;
         if let Ok(open) = self.collection(name) {
             return Ok(open);
         }
@@ -209,6 +219,10 @@ impl Engine {
 
     pub(crate) fn stopping(&self) -> &tokio_util::sync::CancellationToken {
         &self.stopping
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<tokio::sync::Semaphore> {
+        &self.queue
     }
 
     pub(crate) fn tasks(&self) -> &tokio_util::task::TaskTracker {

@@ -1,5 +1,7 @@
 //! What the engine shows of itself: routes, collections, documents, conversations, jobs.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
@@ -104,20 +106,25 @@ impl Engine {
     /// One document with its text.
     pub fn document(&self, collection: &str, id: DocumentId, reader: &Reader) -> Result<Document> {
         let document = self.collection(collection)?.document(id, reader)?;
-        document.ok_or_else(|| {
-            Error::NotFound(format!(
-                "no document `{id}` in `{collection}`; it may have been removed"
-            ))
-        })
+        document.ok_or_else(|| no_document(collection, id))
     }
 
-    /// Removes a document, its vectors and what was cited of it.
-    pub async fn remove_document(&self, collection: &str, id: DocumentId) -> Result<()> {
-        let open = self.collection(collection)?;
-        self.document(collection, id, &Reader::Everything)?;
-        open.publish(Vec::new(), vec![id]).await?;
-        self.store().erase_document(id).await?;
-        Ok(())
+    /// Removes a document, its vectors and what was cited of it. Goes on to its end when the caller leaves.
+    pub async fn remove_document(self: &Arc<Self>, collection: &str, id: DocumentId) -> Result<()> {
+        let (engine, open) = (self.clone(), self.collection(collection)?);
+        let removal = self.tasks().spawn(async move {
+            // A running job must not bring it back.
+            let _one = engine.indexing().clone().lock_owned().await;
+            let held = open.holds(id);
+            if held {
+                open.publish(Vec::new(), vec![id]).await?;
+            }
+            // Also when it is gone already: the process may have died between the two steps.
+            engine.store().erase_document(open.name(), id).await?;
+            Ok::<bool, Error>(held)
+        });
+        let held = removal.await.map_err(|error| Error::Internal(error.to_string()))??;
+        if held { Ok(()) } else { Err(no_document(collection, id)) }
     }
 
     /// A job as on the wire.
@@ -150,6 +157,12 @@ impl Engine {
     pub fn ready(&self) -> bool {
         true
     }
+}
+
+fn no_document(collection: &str, id: DocumentId) -> Error {
+    Error::NotFound(format!(
+        "no document `{id}` in `{collection}`; it may have been removed"
+    ))
 }
 
 fn head(row: &ConversationRow) -> Value {

@@ -1,6 +1,6 @@
 //! Vectors in this process: qdrant-edge in a folder of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
@@ -30,19 +30,29 @@ pub struct EdgeStore {
 }
 
 struct Inner {
-    shard: EdgeShard,
+    shard: Arc<EdgeShard>,
+    folder: PathBuf,
     /// The engine's `flush` panics when a write is under way, so writes, flushes and optimising take turns.
     turn: Mutex<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.folder.exists() {
+            // The engine flushes when it is dropped, and a flush into a folder that was deleted ends the process.
+            std::mem::forget(Arc::clone(&self.shard));
+        }
+    }
 }
 
 impl EdgeStore {
     /// Opens the vectors in `folder`, or makes an empty set of that dimension.
     pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
-        let folder = folder.to_owned();
-        let shard = blocking(move || open(&folder, dimension)).await?;
+        let (folder, place) = (folder.to_owned(), folder.to_owned());
+        let shard = Arc::new(blocking(move || open(&place, dimension)).await?);
         let turn = Mutex::new(());
         Ok(Self {
-            inner: Arc::new(Inner { shard, turn }),
+            inner: Arc::new(Inner { shard, folder, turn }),
         })
     }
 

@@ -84,6 +84,8 @@ pub struct Collection {
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
+    /// Documents with chunks without a vector, and the version that lacks them.
+    incomplete: BTreeMap<DocumentId, String>,
 }
 
 impl Collection {
@@ -109,11 +111,12 @@ impl Collection {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
         };
-        let collection = Self {
+        let mut collection = Self {
             name: name.to_owned(),
             lexical: Arc::new(lexical),
             vectors,
             writer,
+            incomplete: BTreeMap::new(),
         };
         collection.sweep().await?;
         Ok(Arc::new(collection))
@@ -173,6 +176,11 @@ impl Collection {
         }
     }
 
+    /// Whether the document exists.
+    pub fn holds(&self, id: DocumentId) -> bool {
+        self.lexical.snapshot().cards.contains_key(&id)
+    }
+
     /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(&self, reader: &Reader, offset: usize, limit: usize) -> Result<(usize, Vec<DocumentCard>)> {
         let snapshot = self.lexical.snapshot();
@@ -183,10 +191,14 @@ impl Collection {
         Ok((cards.len(), page.collect()))
     }
 
-    /// The fingerprint of each document, by URI.
+    /// The fingerprint of each document, by URI. Those that had lost vectors when the collection was opened are
+    /// left out, so that they are indexed again.
     pub fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
         let snapshot = self.lexical.snapshot();
-        let cards = snapshot.cards.values();
+        let cards = snapshot
+            .cards
+            .values()
+            .filter(|card| self.incomplete.get(&card.id) != Some(&card.version));
         Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
     }
 
@@ -215,14 +227,22 @@ impl Collection {
     }
 
     /// Removes the vectors that a crash or a failed removal left behind.
-    async fn sweep(&self) -> Result<()> {
+    async fn sweep(&mut self) -> Result<()> {
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
         let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
-        let missing = alive.difference(&held).count();
-        if missing > 0 {
-            // The commit order makes this impossible; a deleted folder or another Qdrant does not.
-            tracing::warn!(collection = %self.name, missing, "chunks without a vector: only words find them");
+        // The commit order makes this impossible; a deleted folder or another Qdrant does not.
+        let snapshot = self.lexical.snapshot();
+        for id in alive.difference(&held) {
+            if let Some(chunk) = snapshot.chunk(*id)?
+                && let Some(card) = snapshot.cards.get(&chunk.document)
+            {
+                self.incomplete.insert(card.id, card.version.clone());
+            }
+        }
+        if !self.incomplete.is_empty() {
+            let documents = self.incomplete.len();
+            tracing::warn!(collection = %self.name, documents, "documents without vectors; index them again");
         }
         if orphans.is_empty() {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Forgetting a document: what answers quoted of it, and where its words stood.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use sqlx::{Row, Sqlite, Transaction};
@@ -14,28 +15,36 @@ const REMOVED: &str = "[removed]";
 const WHAT: &str = "cannot erase the document from the conversations";
 
 impl Store {
-    /// Takes every trace of `document` out of the stored answers and returns how many messages changed.
+    /// Takes every trace of the `document` of `collection` out of the stored answers and returns how many messages
+    /// changed. The same URI in another collection is another document and stays.
     ///
     /// Its passages leave the sources; its citations lose quote and source range and become `removed`; the words
     /// that they supported become `[removed]`. Ranges of the other citations still cover what they covered.
-    pub async fn erase_document(&self, document: DocumentId) -> Result<u64> {
+    pub async fn erase_document(&self, collection: &str, document: DocumentId) -> Result<u64> {
         let document = document.to_string();
         let mut transaction = self.begin(WHAT).await?;
-        let messages: Vec<String> = sqlx::query_scalar(
-            "select message from citations where document = ?1 and removed = 0 \
-             union select message from sources where document = ?1",
+        // A citation has the number of its source, and the source knows its collection.
+        let sources: Vec<(String, i64)> = sqlx::query_as(
+            "select message, json_extract(passage, '$.number') from sources \
+             where document = ?1 and json_extract(passage, '$.collection') = ?2",
         )
         .bind(&document)
+        .bind(collection)
         .fetch_all(&mut *transaction)
         .await
         .map_err(failed(WHAT))?;
-        for message in &messages {
-            erase_from(&mut transaction, message, &document)
+        let mut numbers: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        for (message, number) in sources {
+            numbers.entry(message).or_default().insert(number);
+        }
+        for (message, numbers) in &numbers {
+            erase_from(&mut transaction, message, numbers)
                 .await
                 .map_err(failed(WHAT))?;
         }
-        sqlx::query("delete from sources where document = ?")
+        sqlx::query("delete from sources where document = ?1 and json_extract(passage, '$.collection') = ?2")
             .bind(&document)
+            .bind(collection)
             .execute(&mut *transaction)
             .await
             .map_err(failed(WHAT))?;
@@ -48,12 +57,16 @@ impl Store {
         if busy != 0 {
             tracing::warn!("a reader kept the write-ahead log from being emptied after an erasure");
         }
-        Ok(messages.len() as u64)
+        Ok(numbers.len() as u64)
     }
 }
 
-/// Rewrites one message and the ranges of all its citations.
-async fn erase_from(transaction: &mut Transaction<'_, Sqlite>, message: &str, document: &str) -> sqlx::Result<()> {
+/// Rewrites one message and the ranges of all its citations; those with one of `numbers` are erased.
+async fn erase_from(
+    transaction: &mut Transaction<'_, Sqlite>,
+    message: &str,
+    numbers: &BTreeSet<i64>,
+) -> sqlx::Result<()> {
     let text: String = sqlx::query_scalar("select text from messages where id = ?")
         .bind(message)
         .fetch_one(&mut **transaction)
@@ -69,7 +82,7 @@ async fn erase_from(transaction: &mut Transaction<'_, Sqlite>, message: &str, do
     let erased = citations
         .iter()
         .map(|(_, citation)| citation)
-        .filter(|citation| !citation.removed && citation.document.to_string() == document)
+        .filter(|citation| !citation.removed && numbers.contains(&(citation.number as i64)))
         .map(|citation| citation.answer_range.clone());
     let cuts = merge(&text, erased.collect());
     sqlx::query("update messages set text = ? where id = ?")
@@ -87,14 +100,16 @@ async fn erase_from(transaction: &mut Transaction<'_, Sqlite>, message: &str, do
             .execute(&mut **transaction)
             .await?;
     }
-    sqlx::query(
-        "update citations set quote = null, source_start = null, source_end = null, removed = 1 \
-         where message = ? and document = ?",
-    )
-    .bind(message)
-    .bind(document)
-    .execute(&mut **transaction)
-    .await?;
+    for number in numbers {
+        sqlx::query(
+            "update citations set quote = null, source_start = null, source_end = null, removed = 1 \
+             where message = ? and number = ?",
+        )
+        .bind(message)
+        .bind(number)
+        .execute(&mut **transaction)
+        .await?;
+    }
     Ok(())
 }
 

@@ -28,7 +28,7 @@ fn citation(uri: &str, number: usize, text: &str, words: &str) -> Citation {
 }
 
 fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
-    let passage = |citation: &Citation| json!({"number": citation.number, "document": citation.document, "text": "t"});
+    let passage = |citation: &Citation| json!({"number": citation.number, "document": citation.document, "collection": "default", "text": "t"});
     AnswerRecord {
         id: id.into(),
         run: "run".into(),
@@ -150,9 +150,9 @@ async fn an_erased_document_leaves_no_words_and_moves_no_other_range() {
         .await
         .expect("answer");
     let erased = DocumentId::of("b.md");
-    assert_eq!(store.erase_document(erased).await.expect("erased"), 1);
+    assert_eq!(store.erase_document("default", erased).await.expect("erased"), 1);
     assert_eq!(
-        store.erase_document(erased).await.expect("erased"),
+        store.erase_document("default", erased).await.expect("erased"),
         0,
         "nothing is left to erase"
     );

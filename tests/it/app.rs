@@ -20,7 +20,7 @@ use crate::portkey;
 use crate::upstream::{MODELS, Upstream};
 
 /// The longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A wait that a test sees to its end.
 const SHORT: Duration = Duration::from_millis(400);
 /// Length of the test vectors.
@@ -302,7 +302,7 @@ impl Embedder for WordHash {
 
 fn vector(text: &str) -> Vec<f32> {
     // A text without words still needs a direction.
-    let mut vector = vec![0.01_f32; DIMENSION];
+    let mut vector = [0.01_f32; DIMENSION];
     for word in text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())

@@ -57,14 +57,14 @@ fn try_start(folder: &Path) -> Option<Running> {
         .expect("`node` starts; the gateway needs it");
     let mut output = process.stdout.take().unwrap();
     let mut said = Vec::new();
-    let mut part = [0; 512];
+    let mut buffer = [0; 512];
     while !String::from_utf8_lossy(&said).contains("Ready for connections") {
-        match output.read(&mut part) {
+        match output.read(&mut buffer) {
             Ok(0) | Err(_) => {
                 process.wait().unwrap();
                 return None;
             }
-            Ok(length) => said.extend_from_slice(&part[..length]),
+            Ok(length) => said.extend_from_slice(&buffer[..length]),
         }
     }
     // Somebody must read on, or the gateway stops when the pipe is full.

@@ -87,7 +87,7 @@ async fn complete(State(requests): State<Requests>, Json(request): Json<Value>) 
     }
 }
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Ending {
     Open,
     Closed,
