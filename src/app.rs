@@ -11,7 +11,7 @@ use crate::engine::retrieve::blocking;
 use crate::engine::{Engine, Parts, VectorFactory};
 use crate::error::{Error, Result};
 use crate::gateway::local::{LocalEmbedder, LocalModel};
-use crate::gateway::peer::Address;
+use crate::gateway::peer::{self, Address, Peer};
 use crate::gateway::portkey::{Gateway, PortkeyModel};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
@@ -21,19 +21,34 @@ use crate::index::qdrant::QdrantStore;
 use crate::store::Store;
 use crate::telemetry;
 
+/// Conversations and jobs, in the data folder.
+const DATABASE: &str = "portolan.sqlite";
 /// The routes that come with the binary.
 const ROUTES: &str = include_str!("../gateway/routes.toml");
+
+/// The service that owns the data folder, if one runs. What a killed one left behind is not believed.
+pub async fn peer(config: &Config) -> Option<Peer> {
+    if Store::is_owned(&config.data.join(DATABASE)) {
+        Peer::find(&config.data).await
+    } else {
+        None
+    }
+}
 
 /// Opens the data folder and connects everything.
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let routes = routes(config)?;
+    let embedder = embedder(config).await?;
+    let store = Store::open(&config.data.join(DATABASE)).await?;
+    // From here on this process owns the folder, and no other one serves it.
+    drop(std::fs::remove_file(config.data.join(peer::ADDRESS)));
     let parts = Parts {
         data: config.data.clone(),
-        embedder: embedder(config).await?,
-        store: Store::open(&config.data.join("portolan.sqlite")).await?,
+        embedder,
+        store,
         models: models(config, &routes)?,
         routes,
-        vectors: vectors(config),
+        vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
     };
     Engine::open(parts).await
@@ -75,7 +90,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         allowed_hosts: Vec::new(),
     };
     let router = http::router(HttpState::new(engine.clone(), settings));
-    let note = config.data.join("serve.json");
+    let note = config.data.join(peer::ADDRESS);
     leave_address(&note, &address)?;
     tracing::info!(url = address.url, "serving");
     let (stop, stopped) = tokio::sync::watch::channel(());
@@ -159,15 +174,32 @@ pub async fn embedder(config: &Config) -> Result<Arc<dyn Embedder>> {
     Ok(Arc::new(embedder))
 }
 
-/// A Qdrant server when one is named; otherwise each collection keeps its vectors itself.
-fn vectors(config: &Config) -> Option<VectorFactory> {
-    let url = config.qdrant_url.clone()?;
+/// A Qdrant server when one is named; otherwise each collection keeps its vectors itself. The names there hold the
+/// id of this instance: two of them on one server must not sweep each other's points.
+fn vectors(config: &Config) -> Result<Option<VectorFactory>> {
+    let Some(url) = config.qdrant_url.clone() else {
+        return Ok(None);
+    };
     let key = config.qdrant_api_key.clone();
-    Some(Box::new(move |name, dimension| {
+    let instance = instance(&config.data)?;
+    Ok(Some(Box::new(move |name, dimension| {
         let key = key.as_ref().map(crate::config::Secret::expose);
-        let store = QdrantStore::connect(&url, key, &format!("portolan-{name}"), dimension)?;
+        let store = QdrantStore::connect(&url, key, &format!("portolan-{instance}-{name}"), dimension)?;
         Ok(Arc::new(store))
-    }))
+    })))
+}
+
+/// The id of this data folder, made once.
+fn instance(data: &std::path::Path) -> Result<String> {
+    let file = data.join("instance");
+    match std::fs::read_to_string(&file) {
+        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
+        _ => {
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            std::fs::write(&file, &id).map_err(|error| Error::storage("cannot write the instance's id", error))?;
+            Ok(id)
+        }
+    }
 }
 
 fn models(config: &Config, routes: &[routes::Route]) -> Result<BTreeMap<String, Arc<dyn ChatModel>>> {

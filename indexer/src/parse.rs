@@ -27,6 +27,9 @@ pub enum ParseError {
         /// What the reader said.
         cause: String,
     },
+    /// Elements inside elements beyond reason; the time to parse grows with the square of the depth.
+    #[error("`{0}` nests over 10,000 elements; that is no page")]
+    TooDeep(String),
     /// More text than `MAX_TEXT_BYTES`.
     #[error("`{0}` holds over 16 MB of text; split it into smaller files")]
     TooLong(String),
@@ -53,6 +56,7 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
         limit(item, &text)?;
         match kind {
             Kind::Markdown => markdown::parse(&text),
+            Kind::Html if html::depth(&text) > html::DEEPEST => return Err(ParseError::TooDeep(item.uri.clone())),
             Kind::Html => html::parse(&text),
             Kind::Plain | Kind::Pdf => plain::parse(&text),
         }

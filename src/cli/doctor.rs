@@ -75,7 +75,7 @@ async fn checks(config: &Config) -> Vec<Check> {
         model,
         embedder.map(|_| ()).map_err(|error| error.to_string()),
     ));
-    let running = peer::Peer::find(&config.data).await.is_some();
+    let running = app::peer(config).await.is_some();
     if running {
         checks.push(Check::new("a running service owns the data and answers", Ok(())));
     } else {

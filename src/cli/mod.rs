@@ -12,6 +12,7 @@ mod search;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -96,7 +97,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
     }
     let json = arguments.common.json;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Error::storage("cannot start threads", error))?;
-    runtime.block_on(async move {
+    let outcome = runtime.block_on(async move {
         match arguments.command {
             Command::Serve => {
                 app::serve(&config).await?;
@@ -108,7 +109,10 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Eval(command) => eval::run(&config, command, json).await,
             Command::Doctor => doctor::run(&config, json).await,
         }
-    })
+    });
+    // A parser that does not come back must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
 }
 
 /// Writes to standard output; a closed pipe ends the program quietly.

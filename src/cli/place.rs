@@ -29,7 +29,7 @@ pub(super) enum Place {
 impl Place {
     /// The running service, if one owns the data; otherwise the data itself.
     pub(super) async fn open(config: &Config) -> Result<Self> {
-        match Peer::find(&config.data).await {
+        match app::peer(config).await {
             Some(peer) => Ok(Self::Peer(peer)),
             None => Ok(Self::Here(app::open(config).await?)),
         }
@@ -59,6 +59,7 @@ impl Place {
         let ask = Ask {
             message: topic.message,
             conversation: body.conversation,
+            history: Vec::new(),
             collections: topic.collections,
             filter: topic.filter,
             route: body.route,

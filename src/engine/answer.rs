@@ -72,7 +72,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
             engine.store().conversation(Some(id), "", &ask.owner).await?;
             engine.store().turns(id, TURNS).await?
         }
-        None => Vec::new(),
+        None => ask.history,
     };
     let question = memory::stand_alone(ask.message.trim(), &turns);
     let input = QueryInput {

@@ -26,7 +26,7 @@ use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
 use crate::store::Store;
-use crate::types::{Event, Filter, Found, Passage, Query, Reader, collection_name};
+use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, collection_name};
 
 pub use views::{CollectionView, RouteView, TargetView};
 
@@ -40,6 +40,8 @@ pub struct Ask {
     pub message: String,
     /// An earlier conversation to go on with.
     pub conversation: Option<String>,
+    /// Earlier turns that the caller keeps itself; used when no conversation is named.
+    pub history: Vec<Message>,
     /// Where to look; empty means `default`.
     pub collections: Vec<String>,
     /// Condition on metadata.

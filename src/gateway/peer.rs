@@ -14,6 +14,11 @@ use crate::error::{Error, Result};
 /// How long a running service may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Where a service says how it is reached, in its data folder.
+pub const ADDRESS: &str = "serve.json";
+/// The longest silence within an answer; events and keep-alives come sooner.
+const SILENCE: Duration = Duration::from_mins(2);
+
 /// What a service leaves in its data folder while it runs, readable by its user alone.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -33,12 +38,17 @@ pub struct Peer {
 impl Peer {
     /// The service that owns `data`, if one answers.
     pub async fn find(data: &Path) -> Option<Self> {
-        let bytes = std::fs::read(data.join("serve.json")).ok()?;
+        let bytes = std::fs::read(data.join(ADDRESS)).ok()?;
         let address: Address = serde_json::from_slice(&bytes).ok()?;
         super::portkey::install_tls();
         let peer = Self {
             address,
-            client: reqwest::Client::builder().no_proxy().build().ok()?,
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .connect_timeout(PATIENCE)
+                .read_timeout(SILENCE)
+                .build()
+                .ok()?,
         };
         let alive = peer
             .client

@@ -20,9 +20,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Keys have no principals yet: who may call may read.
+    /// Keys have no principals yet, so they read what is for everyone; the operator reads everything.
     pub fn reader(&self) -> Reader {
-        Reader::Everything
+        if self.operator {
+            Reader::Everything
+        } else {
+            Reader::Principals(Vec::new())
+        }
     }
 }
 

@@ -33,6 +33,7 @@ pub async fn chat(
     let ask = Ask {
         message: topic.message,
         conversation: body.conversation,
+        history: Vec::new(),
         collections: topic.collections,
         filter: topic.filter,
         route: body.route,

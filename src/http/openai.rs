@@ -1,6 +1,6 @@
 //! `OpenAI`'s shapes over our routes: `/v1/chat/completions` and `/v1/models`. A model is a route.
 //!
-//! The last user message is the question; what went before is known by `metadata.conversation`.
+//! The last user message is the question; the earlier ones are its turns, unless `metadata.conversation` names ours.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,7 +20,7 @@ use crate::http::auth::Caller;
 use crate::http::chat::{respond, whole};
 use crate::http::problem::{Answer, Body, Id, Problem, reply};
 use crate::http::wire::{self, EventWriter, OneOrMany};
-use crate::types::{Citation, Event, Usage};
+use crate::types::{Citation, Event, Message, Role, Usage};
 
 /// Body of `POST /v1/chat/completions`; clients send more than we use, so unknown fields pass.
 #[derive(Debug, Deserialize)]
@@ -104,15 +104,8 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
             "there is no message with the role `user`; the last one is the question",
         ));
     };
-    let text = match &message.content {
-        None => String::new(),
-        Some(Content::Text(text)) => text.clone(),
-        Some(Content::Parts(parts)) => parts
-            .iter()
-            .map(|part| part.text.as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
-    };
+    let text = words(message);
+    let history = body.messages[..at].iter().filter_map(turn).collect();
     let (conversation, collection) = body
         .metadata
         .map_or((None, None), |metadata| (metadata.conversation, metadata.collection));
@@ -120,12 +113,38 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
     Ok(Ask {
         message: topic.message,
         conversation,
+        history,
         collections: topic.collections,
         filter: topic.filter,
         // The names that stand for whatever route is the default.
         route: (!matches!(body.model.as_str(), "" | "default" | "portolan")).then_some(body.model),
         reader: caller.reader(),
         owner: caller.owner,
+    })
+}
+
+/// The words of a message; parts without words are passed over.
+fn words(message: &CompletionMessage) -> String {
+    match &message.content {
+        None => String::new(),
+        Some(Content::Text(text)) => text.clone(),
+        Some(Content::Parts(parts)) => {
+            let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+            texts.join("\n")
+        }
+    }
+}
+
+/// An earlier turn; the caller's system messages do not outrank our own instructions and are left out.
+fn turn(message: &CompletionMessage) -> Option<Message> {
+    let role = match message.role.as_str() {
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        _ => return None,
+    };
+    Some(Message {
+        role,
+        text: words(message),
     })
 }
 

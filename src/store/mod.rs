@@ -73,6 +73,12 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether a process has the database at `file` open.
+    pub fn is_owned(file: &Path) -> bool {
+        let lock = File::options().write(true).open(file.with_extension("lock"));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Closes the connections; calls through other clones fail from then on.
     pub async fn close(self) {
         self.pool.close().await;

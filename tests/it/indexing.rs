@@ -150,3 +150,32 @@ async fn a_removed_document_leaves_its_namesake_of_another_collection_in_peace()
     assert!(!stored.to_string().contains("two o'clock"), "{stored}");
     assert_eq!(app.delete(&format!("/v1/documents/{id}")).await.0, 404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_some_is_shown_to_no_caller_without_the_right() {
+    let app = TestApp::indexed().await;
+    let secret = "The vault code of the harbour office is 8841.";
+    app.put(json!({ "uri": "vault.md", "text": secret, "principals": ["board"] }))
+        .await;
+    assert!(!uris(&app).await.contains(&"vault.md".to_owned()));
+    for mode in ["lexical", "vector", "hybrid"] {
+        let (_, found) = app
+            .post("/v1/search", &json!({ "query": "vault code", "mode": mode }))
+            .await;
+        assert!(!found.to_string().contains("8841"), "{found}");
+    }
+    let events = app
+        .chat(&json!({ "message": "What is the vault code of the harbour office?" }))
+        .await;
+    assert!(!format!("{events:?}").contains("8841"));
+    let operator = app.request("POST", "/v1/search").bearer_auth("operator");
+    let found = operator
+        .json(&json!({ "query": "vault code" }))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(found.contains("8841"), "{found}");
+}

@@ -14,6 +14,32 @@ struct Walk {
     headers: usize,
 }
 
+/// Deeper pages are refused.
+pub const DEEPEST: usize = 10_000;
+
+/// Elements that end by themselves, so that many in a row are not deep.
+const SELF_ENDING: &[&str] = &[
+    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
+    "param", "source", "tbody", "td", "th", "thead", "tr", "track", "wbr",
+];
+
+/// How deep elements are opened inside each other, counted without building a tree.
+pub fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for piece in text.split('<').skip(1) {
+        let closing = piece.starts_with('/');
+        let name = piece.trim_start_matches('/');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+        let name = name[..end].to_ascii_lowercase();
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || SELF_ENDING.contains(&name.as_str()) {
+            continue;
+        }
+        depth = if closing { depth.saturating_sub(1) } else { depth + 1 };
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 /// Writes an HTML text on a page.
 pub fn parse(text: &str) -> Page {
     let tree = Html::parse_document(text);
@@ -235,6 +261,13 @@ mod tests {
         );
         check("<pre>a\n  b\n\nc</pre>d", "a\n  b\n\nc\n\nd");
         check("a<br>b", "a\nb");
+    }
+
+    #[test]
+    fn depth_counts_what_is_open_at_once() {
+        assert_eq!(depth(&"<p>words".repeat(50_000)), 0);
+        assert_eq!(depth(&"<div><p>".repeat(20_000)), 20_000);
+        assert_eq!(depth("<div><b>x</b></div><div>a < b</div>"), 2);
     }
 
     #[test]

@@ -159,6 +159,7 @@ async fn ask(
     let ask = Ask {
         message: question.text.clone(),
         conversation,
+        history: Vec::new(),
         collections: vec![COLLECTION.to_owned()],
         filter: Filter::default(),
         route: Some("extractive".to_owned()),
