@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 /// Tokens of a text that the model sees; it was trained on no more.
 const MAX_TOKENS: usize = 256;
 /// Texts of one run of the model.
-const BATCH: usize = 32;
+const BATCH: usize = 8;
 /// Questions whose vectors are kept.
 const CACHED_QUERIES: u64 = 10_000;
 /// What brings missing files.
