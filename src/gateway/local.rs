@@ -1,7 +1,8 @@
 //! Embeddings on this machine: an ONNX model read from a folder, run by ONNX Runtime.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use fastembed::{
     EmbeddingModel, InitOptionsUserDefined, Pooling, TextEmbedding, TextInitOptions, TokenizerFiles,
@@ -9,6 +10,7 @@ use fastembed::{
 };
 use futures::future::BoxFuture;
 use moka::future::Cache;
+use tokio::task::AbortHandle;
 
 use super::{Embedder, TextKind};
 use crate::error::{Error, Result};
@@ -17,6 +19,8 @@ use crate::error::{Error, Result};
 const MAX_TOKENS: usize = 256;
 /// Texts of one run of the model.
 const BATCH: usize = 8;
+/// How long the session for passages is kept when nothing is indexed.
+const IDLE: Duration = Duration::from_secs(20);
 /// Questions whose vectors are kept.
 const CACHED_QUERIES: u64 = 10_000;
 /// What brings missing files.
@@ -39,7 +43,7 @@ pub struct LocalModel {
 pub struct LocalEmbedder {
     name: String,
     dimension: usize,
-    passages: Arc<Mutex<TextEmbedding>>,
+    passages: Passages,
     queries: Arc<Mutex<TextEmbedding>>,
     cache: Cache<String, Arc<Vec<f32>>>,
 }
@@ -50,11 +54,56 @@ impl std::fmt::Debug for LocalEmbedder {
     }
 }
 
+/// The session for passages: loaded when there is something to index and let go afterwards, since it and its work
+/// space take more memory than all the rest of an idle service.
+struct Passages {
+    model: LocalModel,
+    session: Arc<Mutex<Option<TextEmbedding>>>,
+    release: Mutex<Option<AbortHandle>>,
+}
+
+impl Passages {
+    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        self.keep(None);
+        let outcome = embed_sorted(texts, self.runner()).await;
+        let session = Arc::clone(&self.session);
+        let release = tokio::spawn(async move {
+            tokio::time::sleep(IDLE).await;
+            drop(lock(&session).take());
+        });
+        self.keep(Some(release.abort_handle()));
+        outcome
+    }
+
+    fn runner(&self) -> Runner {
+        let (session, model) = (Arc::clone(&self.session), self.model.clone());
+        Arc::new(move |texts| {
+            let mut held = lock(&session);
+            if held.is_none() {
+                *held = Some(self::session(&model, model.threads.max(1))?);
+            }
+            let session = held.as_mut().ok_or_else(|| Error::Internal("no session".into()))?;
+            run(session, texts)
+        })
+    }
+
+    /// Replaces the pending release.
+    fn keep(&self, release: Option<AbortHandle>) {
+        if let Some(before) = std::mem::replace(&mut *lock(&self.release), release) {
+            before.abort();
+        }
+    }
+}
+
+/// A panic in the library leaves no half-made state that the next run would see.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl LocalEmbedder {
     /// Loads `model`. Takes about a second: call it outside of the async runtime's own threads.
     pub fn load(model: &LocalModel) -> Result<Self> {
         load_runtime(&model.onnxruntime)?;
-        let passages = session(model, model.threads.max(1))?;
         let mut queries = session(model, 1)?;
         // One run tells the length of the vectors, and that the model works at all.
         let dimension = run(&mut queries, &["length"])?.first().map_or(0, Vec::len);
@@ -67,7 +116,11 @@ impl LocalEmbedder {
         Ok(Self {
             name: model.name.clone(),
             dimension,
-            passages: Arc::new(Mutex::new(passages)),
+            passages: Passages {
+                model: model.clone(),
+                session: Arc::default(),
+                release: Mutex::default(),
+            },
             queries: Arc::new(Mutex::new(queries)),
             cache: Cache::new(CACHED_QUERIES),
         })
@@ -84,12 +137,19 @@ impl LocalEmbedder {
                 places.push(place);
             }
         }
-        let made = embed_sorted(&self.queries, missing.clone()).await?;
+        let made = embed_sorted(missing.clone(), self.query_runner()).await?;
         for ((place, text), vector) in places.into_iter().zip(missing).zip(made) {
             self.cache.insert(text, Arc::new(vector.clone())).await;
             vectors[place] = vector;
         }
         Ok(vectors)
+    }
+}
+
+impl LocalEmbedder {
+    fn query_runner(&self) -> Runner {
+        let session = Arc::clone(&self.queries);
+        Arc::new(move |texts| run(&mut lock(&session), texts))
     }
 }
 
@@ -106,14 +166,17 @@ impl Embedder for LocalEmbedder {
         Box::pin(async move {
             match kind {
                 TextKind::Query => self.embed_queries(texts).await,
-                TextKind::Passage => embed_sorted(&self.passages, texts).await,
+                TextKind::Passage => self.passages.embed(texts).await,
             }
         })
     }
 }
 
+/// Embeds one batch on a blocking thread.
+type Runner = Arc<dyn Fn(&[String]) -> Result<Vec<Vec<f32>>> + Send + Sync>;
+
 /// Vectors in the order of `texts`. Texts of like length run together, because a batch is padded to its longest.
-async fn embed_sorted(session: &Arc<Mutex<TextEmbedding>>, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+async fn embed_sorted(texts: Vec<String>, runner: Runner) -> Result<Vec<Vec<f32>>> {
     let mut vectors = vec![Vec::new(); texts.len()];
     let mut numbered: Vec<(usize, String)> = texts.into_iter().enumerate().collect();
     numbered.sort_by_key(|(place, text)| (text.len(), *place));
@@ -124,13 +187,10 @@ async fn embed_sorted(session: &Arc<Mutex<TextEmbedding>>, texts: Vec<String>) -
         if batch.is_empty() {
             return Ok(vectors);
         }
-        let session = Arc::clone(session);
-        let made = tokio::task::spawn_blocking(move || {
-            // A panic in the library leaves no half-made state that the next run would see.
-            run(&mut session.lock().unwrap_or_else(PoisonError::into_inner), &batch)
-        })
-        .await
-        .map_err(|cause| Error::Internal(format!("embedding stopped: {cause}")))??;
+        let runner = Arc::clone(&runner);
+        let made = tokio::task::spawn_blocking(move || runner(&batch))
+            .await
+            .map_err(|cause| Error::Internal(format!("embedding stopped: {cause}")))??;
         if made.len() != places.len() {
             return Err(Error::Internal(format!(
                 "{} vectors for {} texts",

@@ -2,15 +2,14 @@
 
 use super::*;
 
-/// The model under `PORTOLAN_MODELS` or `.portolan`, loaded once for all tests.
+/// The model where the binary looks for it, loaded once for all tests.
 fn embedder() -> Option<&'static LocalEmbedder> {
     static LOADED: std::sync::OnceLock<Option<LocalEmbedder>> = std::sync::OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
-        let home = PathBuf::from(std::env::var("PORTOLAN_MODELS").unwrap_or_else(|_| ".portolan".into()));
         let model = LocalModel {
-            folder: home.join("models/all-MiniLM-L6-v2"),
+            folder: place("PORTOLAN_MODELS", ".portolan/models").join("all-MiniLM-L6-v2"),
             name: "all-MiniLM-L6-v2".into(),
-            onnxruntime: home.join("lib/libonnxruntime.so"),
+            onnxruntime: place("ORT_DYLIB_PATH", ".portolan/lib/libonnxruntime.so"),
             threads: 2,
         };
         (model.folder.exists() && model.onnxruntime.exists()).then(|| LocalEmbedder::load(&model).unwrap())
@@ -19,6 +18,10 @@ fn embedder() -> Option<&'static LocalEmbedder> {
         println!("skipped: no models");
     }
     loaded.as_ref()
+}
+
+fn place(name: &str, default: &str) -> PathBuf {
+    std::env::var(name).map_or_else(|_| default.into(), PathBuf::from)
 }
 
 fn cosine(left: &[f32], right: &[f32]) -> f32 {
@@ -72,7 +75,7 @@ async fn a_vector_is_the_same_alone_in_a_batch_and_as_a_query() {
 #[test]
 fn queries_are_answered_while_the_passages_session_is_taken() {
     let Some(embedder) = embedder() else { return };
-    let taken = embedder.passages.lock().unwrap();
+    let taken = embedder.passages.session.lock().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let vectors = runtime.block_on(embedder.embed(texts(&["a question of its own"]), TextKind::Query));
     drop(taken);
@@ -107,8 +110,8 @@ fn what_is_missing_is_named_with_its_mend() {
         assert!(detail.contains(expected) && detail.contains("make run"), "{detail}");
     };
     check(&model, "no ONNX Runtime at");
-    if let Some(home) = embedder().map(|_| std::env::var("PORTOLAN_MODELS").unwrap_or_else(|_| ".portolan".into())) {
-        model.onnxruntime = PathBuf::from(home).join("lib/libonnxruntime.so");
+    if embedder().is_some() {
+        model.onnxruntime = place("ORT_DYLIB_PATH", ".portolan/lib/libonnxruntime.so");
         check(&model, "tokenizer.json");
     }
 }
