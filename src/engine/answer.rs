@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::engine::citations::{Piece, Tracker};
 use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, record, support};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::{routes::Route, selector, tokens};
 use crate::store::AnswerRecord;
 use crate::telemetry;
@@ -46,22 +46,12 @@ pub async fn start(engine: &Arc<Engine>, ask: Ask) -> Result<EventStream> {
     let run = prepare(engine, ask).await?;
     let (events, receiver) = mpsc::channel(QUEUE);
     let engine = engine.clone();
-    let task = tokio::spawn(async move { stream(&engine, run, &events).await });
-    // Dropping the stream aborts the task, which drops the call to the model.
-    let guard = Abort(task.abort_handle());
-    let stream = tokio_stream::wrappers::ReceiverStream::new(receiver).map(move |event| {
-        let _held = &guard;
-        event
-    });
-    Ok(stream.boxed())
-}
-
-struct Abort(tokio::task::AbortHandle);
-
-impl Drop for Abort {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    // The task sees that the stream was dropped, drops its call to the model and stores what there is.
+    engine
+        .tasks()
+        .clone()
+        .spawn(async move { stream(&engine, run, &events).await });
+    Ok(tokio_stream::wrappers::ReceiverStream::new(receiver).boxed())
 }
 
 async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
@@ -166,7 +156,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     } else {
         run.prompt.context.clone()
     };
-    // A send fails only when the reader has left; the abort ends this task then.
+    // A send fails only when the reader has left; `follow` sees it.
     let _ = events.send(started).await;
     let _ = events.send(Event::Sources(context.passages.clone())).await;
     let mut tracker = Tracker::new(context.passages);
@@ -288,11 +278,13 @@ async fn follow(
     let mut deltas = tokio::select! {
         deltas = engine.model(&run.route.name)?.stream(run.prompt.clone()) => deltas?,
         () = stopping.cancelled() => return Err(stopped()),
+        () = events.closed() => return Err(left()),
     };
     loop {
         let delta = tokio::select! {
             delta = deltas.next() => delta,
             () = stopping.cancelled() => return Err(stopped()),
+            () = events.closed() => return Err(left()),
         };
         let Some(delta) = delta else { break };
         let pieces = match delta? {
@@ -312,10 +304,14 @@ async fn follow(
         send(pieces, events).await;
     }
     Err(Error::upstream(
-        crate::error::UpstreamKind::Cut,
+        UpstreamKind::Cut,
         None,
         "the stream ended without a finish reason",
     ))
+}
+
+fn left() -> Error {
+    Error::upstream(UpstreamKind::Cut, None, "the reader left before the end")
 }
 
 fn stopped() -> Error {

@@ -1,7 +1,9 @@
 //! The whole service for a test: the real router, engine, indexes, database and gateway; the models are scripted.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +40,6 @@ pub struct TestApp {
     /// What the router stands on.
     pub engine: Arc<Engine>,
     client: reqwest::Client,
-    _data: tempfile::TempDir,
 }
 
 /// Settings as most tests want them.
@@ -64,7 +65,7 @@ impl TestApp {
     pub async fn with(settings: HttpSettings) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let data = tempfile::tempdir().unwrap();
+        let data = folder();
         let upstream = Upstream::start().await;
         let engine = Engine::open(parts(&data, &upstream).await).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -77,7 +78,6 @@ impl TestApp {
             upstream,
             engine,
             client,
-            _data: data,
         }
     }
 
@@ -98,7 +98,14 @@ impl TestApp {
 
     /// Puts one document and waits until it can be found.
     pub async fn put(&self, document: Value) {
-        let (status, answer) = self.post("/v1/documents", &document).await;
+        self.indexing(self.request("POST", "/v1/documents").json(&document))
+            .await;
+    }
+
+    /// Sends a request that starts a job and waits until the job is done. A test must not end before its jobs:
+    /// they would write into a folder that is gone.
+    pub async fn indexing(&self, request: reqwest::RequestBuilder) {
+        let (status, answer) = read(request).await;
         assert_eq!(status, 202, "{answer}");
         let path = format!("/v1/jobs/{}", answer["job"].as_str().unwrap());
         let job = eventually(async || Some(self.get(&path).await.1).filter(|job| job["state"] != "running")).await;
@@ -212,9 +219,25 @@ impl Events {
     }
 }
 
-async fn parts(data: &tempfile::TempDir, upstream: &Upstream) -> Parts {
-    let gateway = Gateway {
-        url: portkey::url().to_owned(),
+/// A folder that goes after the test's run time: the vector engine writes when it is dropped.
+fn folder() -> PathBuf {
+    thread_local! {
+        static FOLDERS: RefCell<Vec<tempfile::TempDir>> = RefCell::default();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_owned();
+    FOLDERS.with_borrow_mut(|folders| folders.push(folder));
+    path
+}
+
+async fn parts(data: &Path, upstream: &Upstream) -> Parts {
+    // The real gateway listens on when nobody listens to it; the endless model stands in its place, to see who leaves.
+    let gateway = |route: &Route| Gateway {
+        url: if route.name == "endless" {
+            upstream.url.clone()
+        } else {
+            portkey::url().to_owned()
+        },
         portkey_api_key: None,
     };
     let mut routes = vec![extractive()];
@@ -227,14 +250,14 @@ async fn parts(data: &tempfile::TempDir, upstream: &Upstream) -> Parts {
     for route in &routes {
         let model: Arc<dyn ChatModel> = match route.kind {
             RouteKind::Extractive => Arc::new(Extractive),
-            RouteKind::Gateway => Arc::new(PortkeyModel::new(&gateway, route.clone()).unwrap()),
+            RouteKind::Gateway => Arc::new(PortkeyModel::new(&gateway(route), route.clone()).unwrap()),
         };
         models.insert(route.name.clone(), model);
     }
     Parts {
-        data: data.path().to_owned(),
+        data: data.to_owned(),
         embedder: Arc::new(WordHash),
-        store: Store::open(&data.path().join("portolan.sqlite")).await.unwrap(),
+        store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),
         routes,
         models,
         vectors: None,
@@ -257,11 +280,13 @@ fn extractive() -> Route {
 
 /// A route named like its model. Only the timer that its model is to run into is short.
 fn scripted(model: &str, base_url: String) -> Route {
+    // So long that a test gives up first: a call that ends by its timer was not stopped.
+    let long = PATIENCE * 2;
     let timers = Timers {
-        connect: PATIENCE,
-        first_token: if model == "silent" { SHORT } else { PATIENCE },
-        stall: if model == "stalling" { SHORT } else { PATIENCE },
-        total: PATIENCE,
+        connect: long,
+        first_token: if model == "silent" { SHORT } else { long },
+        stall: if model == "stalling" { SHORT } else { long },
+        total: long,
     };
     Route {
         name: model.to_owned(),

@@ -133,7 +133,7 @@ async fn an_error_in_the_stream_is_told_in_its_words() {
 }
 
 #[tokio::test]
-async fn a_reader_who_leaves_frees_the_place_for_the_next() {
+async fn a_reader_who_leaves_stops_the_call_and_frees_the_place() {
     let mut one = settings();
     one.streams = 1;
     let app = TestApp::with(one).await;
@@ -148,6 +148,7 @@ async fn a_reader_who_leaves_frees_the_place_for_the_next() {
     let next = json!({ "message": QUESTION, "route": "backups", "stream": false });
     let (status, _) = app.post("/v1/chat", &next).await;
     assert_eq!(status, 503, "the one place is taken");
+    assert_eq!(app.upstream.listeners(), 1);
     drop(leaving);
     let answer = eventually(async || {
         let (status, answer) = app.post("/v1/chat", &next).await;
@@ -155,4 +156,9 @@ async fn a_reader_who_leaves_frees_the_place_for_the_next() {
     })
     .await;
     assert_eq!(answer["finish_reason"], "stop", "{answer}");
+    eventually(async || {
+        assert_eq!(app.get("/v1/routes").await.0, 200);
+        (app.upstream.listeners() == 0).then_some(())
+    })
+    .await;
 }

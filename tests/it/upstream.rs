@@ -1,6 +1,7 @@
 //! A provider in `OpenAI`'s shape that does what the model's name says.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
@@ -32,6 +33,7 @@ pub struct Upstream {
     /// Its address with `/v1`.
     pub url: String,
     requests: Requests,
+    listeners: Arc<AtomicUsize>,
 }
 
 type Requests = Arc<Mutex<Vec<Value>>>;
@@ -39,14 +41,23 @@ type Requests = Arc<Mutex<Vec<Value>>>;
 impl Upstream {
     /// Listens on a free port until the test ends.
     pub async fn start() -> Self {
-        let requests = Requests::default();
+        let (requests, listeners) = (Requests::default(), Arc::<AtomicUsize>::default());
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
-            .with_state(requests.clone());
+            .with_state((requests.clone(), listeners.clone()));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, requests }
+        Self {
+            url,
+            requests,
+            listeners,
+        }
+    }
+
+    /// How many endless answers are listened to.
+    pub fn listeners(&self) -> usize {
+        self.listeners.load(Ordering::SeqCst)
     }
 
     /// What it was asked, in order.
@@ -55,7 +66,10 @@ impl Upstream {
     }
 }
 
-async fn complete(State(requests): State<Requests>, Json(request): Json<Value>) -> Response {
+async fn complete(
+    State((requests, listeners)): State<(Requests, Arc<AtomicUsize>)>,
+    Json(request): Json<Value>,
+) -> Response {
     let model = request["model"].as_str().unwrap().to_owned();
     requests.lock().unwrap().push(request);
     match model.as_str() {
@@ -77,7 +91,8 @@ async fn complete(State(requests): State<Requests>, Json(request): Json<Value>) 
         }
         "disguised" => Json(json!({ "error": { "message": "no credit left", "code": 402 } })).into_response(),
         "silent" => std::future::pending().await,
-        "stalling" | "endless" => frames(vec![text("The backup runs ")], Ending::Open),
+        "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
+        "endless" => endless(listeners),
         "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
         "faulty" => {
             let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
@@ -106,6 +121,34 @@ fn whole(parts: &[&str]) -> Response {
     ));
     lines.push("[DONE]".into());
     frames(lines, Ending::Closed)
+}
+
+/// One text and then nothing.
+fn endless(listeners: Arc<AtomicUsize>) -> Response {
+    let listener = Listener::new(listeners);
+    let first = format!("data: {}\n\n", text("The backup runs "));
+    let frames = stream::iter([first]).chain(stream::pending());
+    let body = Body::from_stream(frames.map(move |frame| {
+        let _held = &listener;
+        Ok::<_, Infallible>(frame)
+    }));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+/// Counts while it lives.
+struct Listener(Arc<AtomicUsize>);
+
+impl Listener {
+    fn new(listeners: Arc<AtomicUsize>) -> Self {
+        listeners.fetch_add(1, Ordering::SeqCst);
+        Self(listeners)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn text(part: &str) -> String {
