@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, RerankKind};
 use crate::engine::extractive::Extractive;
+use crate::engine::rerank::{Kind, Reranking};
 use crate::engine::retrieve::blocking;
 use crate::engine::{Engine, Parts, VectorFactory};
 use crate::error::{Error, Result};
+use crate::gateway::cross_encoder::CrossEncoder;
 use crate::gateway::local::{LocalEmbedder, LocalModel};
 use crate::gateway::peer::{self, Address, Peer};
 use crate::gateway::portkey::{Gateway, PortkeyModel};
+use crate::gateway::rerank::{RemoteModel, RemoteReranker};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder};
@@ -39,12 +42,14 @@ pub async fn peer(config: &Config) -> Option<Peer> {
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let routes = routes(config)?;
     let embedder = embedder(config).await?;
+    let reranking = reranking(config).await?;
     let store = Store::open(&config.data.join(DATABASE)).await?;
     // From here on this process owns the folder, and no other one serves it.
     drop(std::fs::remove_file(config.data.join(peer::ADDRESS)));
     let parts = Parts {
         data: config.data.clone(),
         embedder,
+        reranking,
         store,
         models: models(config, &routes)?,
         routes,
@@ -164,14 +169,56 @@ pub fn routes(config: &Config) -> Result<Vec<routes::Route>> {
 
 /// The embedding model alone.
 pub async fn embedder(config: &Config) -> Result<Arc<dyn Embedder>> {
-    let model = LocalModel {
-        folder: absolute(&config.models.join(&config.embedding_model))?,
-        name: config.embedding_model.clone(),
-        onnxruntime: absolute(&config.onnxruntime)?,
-        threads: config.embedding_threads,
-    };
+    let model = local_model(config, &config.embedding_model)?;
     let embedder = blocking(move || LocalEmbedder::load(&model)).await?;
     Ok(Arc::new(embedder))
+}
+
+fn local_model(config: &Config, name: &str) -> Result<LocalModel> {
+    Ok(LocalModel {
+        folder: absolute(&config.models.join(name))?,
+        name: name.to_owned(),
+        onnxruntime: absolute(&config.onnxruntime)?,
+        threads: config.embedding_threads,
+    })
+}
+
+async fn reranking(config: &Config) -> Result<Reranking> {
+    let kind = match &config.rerank.kind {
+        RerankKind::None => Kind::Nothing,
+        RerankKind::LateInteraction => Kind::LateInteraction,
+        RerankKind::CrossEncoder { model } => {
+            let model = local_model(config, model)?;
+            Kind::Model(Arc::new(blocking(move || CrossEncoder::load(&model)).await?))
+        }
+        RerankKind::Remote {
+            provider,
+            model,
+            url,
+            api_key,
+        } => {
+            let remote = RemoteModel {
+                provider: provider.clone(),
+                model: model.clone(),
+                base_url: url.clone(),
+                api_key: api_key.as_ref().map(|key| Secret::new(key.expose())),
+                budget: config.rerank.budget,
+            };
+            Kind::Model(Arc::new(RemoteReranker::new(&gateway(config), remote)?))
+        }
+    };
+    Ok(Reranking {
+        kind,
+        weight: config.rerank.weight,
+        budget: config.rerank.budget,
+    })
+}
+
+fn gateway(config: &Config) -> Gateway {
+    Gateway {
+        url: config.gateway_url.clone(),
+        portkey_api_key: config.portkey_api_key.as_ref().map(|key| Secret::new(key.expose())),
+    }
 }
 
 /// A Qdrant server when one is named; otherwise each collection keeps its vectors itself. The names there hold the
@@ -203,11 +250,7 @@ fn instance(data: &std::path::Path) -> Result<String> {
 }
 
 fn models(config: &Config, routes: &[routes::Route]) -> Result<BTreeMap<String, Arc<dyn ChatModel>>> {
-    let key = config.portkey_api_key.as_ref().map(|key| Secret::new(key.expose()));
-    let gateway = Gateway {
-        url: config.gateway_url.clone(),
-        portkey_api_key: key,
-    };
+    let gateway = gateway(config);
     let mut models: BTreeMap<String, Arc<dyn ChatModel>> = BTreeMap::new();
     for route in routes.iter().filter(|route| route.unavailable.is_none()) {
         let model: Arc<dyn ChatModel> = match route.kind {

@@ -13,6 +13,11 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 
 use crate::error::{Error, Result};
 
+mod rerank;
+
+use rerank::RerankSettings;
+pub use rerank::{Rerank, RerankKind};
+
 /// Read from the working directory when no other file is named.
 const FILE: &str = "portolan.toml";
 
@@ -43,6 +48,8 @@ pub struct Config {
     pub portkey_api_key: Option<Secret>,
     /// The file that declares the routes.
     pub routes: Option<PathBuf>,
+    /// How candidates are reranked.
+    pub rerank: Rerank,
     /// When the evidence suffices.
     pub evidence: Evidence,
     /// How much at once.
@@ -130,7 +137,7 @@ impl Config {
             None => Settings::default(),
         };
         settings.overlay(&environment)?;
-        Ok(settings.resolve(environment))
+        settings.resolve(environment)
     }
 }
 
@@ -147,6 +154,7 @@ struct Settings {
     embedding: EmbeddingSettings,
     qdrant: QdrantSettings,
     gateway: GatewaySettings,
+    rerank: RerankSettings,
     evidence: EvidenceSettings,
     limits: LimitSettings,
 }
@@ -217,15 +225,16 @@ impl Settings {
         self.api_key = text("PORTOLAN_API_KEY").or(self.api_key.take());
         self.qdrant.api_key = text("QDRANT_API_KEY").or(self.qdrant.api_key.take());
         self.gateway.portkey_api_key = text("PORTKEY_API_KEY").or(self.gateway.portkey_api_key.take());
-        Ok(())
+        self.rerank
+            .overlay(text("PORTOLAN_RERANK").as_deref(), text("PORTOLAN_RERANK_API_KEY"))
     }
 
-    fn resolve(self, environment: BTreeMap<String, String>) -> Config {
+    fn resolve(self, environment: BTreeMap<String, String>) -> Result<Config> {
         let count = |given: Option<NonZeroUsize>, otherwise: usize| given.map_or(otherwise, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let secret = |given: Option<String>| given.filter(|secret| !secret.is_empty()).map(Secret);
         let gateway = self.gateway.url.unwrap_or_else(|| "http://127.0.0.1:8787/v1".into());
-        Config {
+        Ok(Config {
             data: self.data.unwrap_or_else(|| ".portolan/data".into()),
             listen: self
                 .listen
@@ -242,6 +251,7 @@ impl Settings {
             gateway_url: gateway.trim_end_matches('/').to_owned(),
             portkey_api_key: secret(self.gateway.portkey_api_key),
             routes: self.routes,
+            rerank: self.rerank.resolve()?,
             evidence: Evidence {
                 decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
@@ -252,7 +262,7 @@ impl Settings {
                 drain: Duration::from_secs(self.limits.drain_seconds.unwrap_or(10).into()),
             },
             environment: Environment(environment),
-        }
+        })
     }
 }
 
@@ -298,9 +308,11 @@ fn expected(key: &str) -> Option<&'static str> {
         "url" => Some("a URL that begins with `http://` or `https://`"),
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
-        "threads" | "body_bytes" | "streams" | "searches" => Some("a whole number from 1"),
+        "threads" | "body_bytes" | "streams" | "searches" | "budget_ms" => Some("a whole number from 1"),
         "drain_seconds" => Some("a whole number from 0"),
-        "decline_below" => Some("a number from 0.0 to 1.0"),
+        "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
+        "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),
+        "provider" => Some("the gateway's name of a provider in quotes, such as `cohere`"),
         _ => None,
     }
 }

@@ -34,7 +34,13 @@ pub struct Scores {
     pub lexical_rank: Option<usize>,
     /// Rank in the vector leg.
     pub vector_rank: Option<usize>,
-    /// After fusion; the order of the results.
+    /// What the reranker thinks: a mean cosine, or a model's own score.
+    pub rerank: Option<f32>,
+    /// Rank after fusion, before the reranker moved it.
+    pub fused_rank: Option<usize>,
+    /// Rank after reranking.
+    pub rerank_rank: Option<usize>,
+    /// After fusion and reranking; the order of the results.
     pub fused: f32,
 }
 
@@ -75,7 +81,7 @@ pub struct Passage {
 pub struct Found {
     /// Best first.
     pub passages: Vec<Passage>,
-    /// Words for what did not work: `lexical`, `vector`.
+    /// Words for what did not work: `lexical`, `vector`, `rerank`.
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
@@ -84,7 +90,7 @@ pub struct Found {
 /// One step of a trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// `embed`, `lexical`, `vector`, `fuse`, `passages`.
+    /// `embed`, `lexical`, `vector`, `fuse`, `rerank`, `passages`.
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,

@@ -64,7 +64,11 @@ pub(super) async fn run(config: &Config, command: Search, json: bool) -> Result<
         .flatten()
         .filter_map(Value::as_str)
     {
-        eprintln!("portolan: the {leg} leg did not answer; the results are those of the other one");
+        if leg == "rerank" {
+            eprintln!("portolan: the reranker did not answer in time; the results are as both legs together have them");
+        } else {
+            eprintln!("portolan: the {leg} leg did not answer; the results are those of the other one");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::sources::{Entry, FolderSource};
-use indexer::types::{Chunk, Document, DocumentId, Item};
+use indexer::types::{Chunk, ChunkId, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
@@ -249,12 +249,11 @@ impl IngestRun {
             })
             .collect();
         self.record.chunks += texts.len() as u64;
-        let mut vectors = self
-            .engine
-            .embedder()
-            .embed(texts, TextKind::Passage)
-            .await?
-            .into_iter();
+        let chunks = batch
+            .iter()
+            .flat_map(|(_, chunks)| chunks.iter().map(|chunk| chunk.id))
+            .collect();
+        let mut vectors = self.embed(chunks, texts).await?.into_iter();
         let replacements = batch
             .into_iter()
             .map(|(document, chunks)| {
@@ -268,6 +267,26 @@ impl IngestRun {
             .collect();
         self.collection.publish(replacements, Vec::new()).await?;
         self.note().await
+    }
+
+    /// The vectors of `texts`. Their tokens are kept at once, `BATCH` chunks at a time: they take a hundred times as much.
+    async fn embed(&self, chunks: Vec<ChunkId>, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        let embedder = self.engine.embedder();
+        if !self.engine.keeps_tokens() {
+            return embedder.embed(texts, TextKind::Passage).await;
+        }
+        let mut vectors = Vec::with_capacity(texts.len());
+        let mut texts = texts.into_iter();
+        for chunks in chunks.chunks(BATCH) {
+            let embedded = embedder.embed_tokens(texts.by_ref().take(chunks.len()).collect(), TextKind::Passage);
+            let mut tokens = Vec::with_capacity(chunks.len());
+            for (chunk, one) in chunks.iter().zip(embedded.await?) {
+                vectors.push(one.vector);
+                tokens.push((*chunk, one.tokens));
+            }
+            self.collection.keep_tokens(tokens).await?;
+        }
+        Ok(vectors)
     }
 
     async fn note(&mut self) -> Result<()> {

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod pack;
 pub mod prompt;
 pub mod record;
+pub mod rerank;
 pub mod retrieve;
 pub mod support;
 pub mod views;
@@ -74,6 +75,8 @@ pub struct Parts {
     pub models: BTreeMap<String, Arc<dyn ChatModel>>,
     /// A vector server, when one is configured.
     pub vectors: Option<VectorFactory>,
+    /// What moves the best candidates.
+    pub reranking: rerank::Reranking,
     /// Support below which an answer is declined.
     pub decline_below: f32,
 }
@@ -124,7 +127,7 @@ impl Engine {
         let mut all = Found::default();
         for name in query.collections() {
             let collection = self.collection(name)?;
-            let found = retrieve::search(&collection, &self.parts.embedder, query, depth).await?;
+            let found = retrieve::search(&collection, &self.parts, query, depth).await?;
             all.passages.extend(found.passages);
             all.degraded.extend(found.degraded);
             all.trace.extend(found.trace);
@@ -200,6 +203,10 @@ impl Engine {
 
     pub(crate) fn embedder(&self) -> &Arc<dyn Embedder> {
         &self.parts.embedder
+    }
+
+    pub(crate) fn keeps_tokens(&self) -> bool {
+        self.parts.reranking.needs_tokens()
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -34,7 +34,11 @@ pub fn numbered(passages: &[Passage]) -> Value {
 
 fn scores(scores: &Scores) -> Value {
     let mut value = json!({ "fused": scores.fused });
-    for (name, score) in [("lexical", scores.lexical), ("vector", scores.vector)] {
+    for (name, score) in [
+        ("lexical", scores.lexical),
+        ("vector", scores.vector),
+        ("rerank", scores.rerank),
+    ] {
         if let Some(score) = score {
             value[name] = json!(score);
         }
@@ -42,6 +46,8 @@ fn scores(scores: &Scores) -> Value {
     for (name, rank) in [
         ("lexical_rank", scores.lexical_rank),
         ("vector_rank", scores.vector_rank),
+        ("fused_rank", scores.fused_rank),
+        ("rerank_rank", scores.rerank_rank),
     ] {
         if let Some(rank) = rank {
             value[name] = json!(rank);

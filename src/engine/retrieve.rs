@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::Parts;
 use crate::engine::fuse::{self, Fused};
+use crate::engine::rerank::Subject;
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::Collection;
@@ -28,25 +30,32 @@ pub struct Candidates {
     pub steps: Vec<Step>,
 }
 
-/// Searches one collection: legs, fusion, texts. `depth` passages at most.
-pub async fn search(
-    collection: &Arc<Collection>,
-    embedder: &Arc<dyn Embedder>,
-    query: &Query,
-    depth: usize,
-) -> Result<Found> {
+/// Searches one collection: legs, fusion, reranking, texts. `depth` passages at most.
+pub async fn search(collection: &Arc<Collection>, parts: &Parts, query: &Query, depth: usize) -> Result<Found> {
     let asked = depth.max(CANDIDATES);
-    let candidates = candidates(collection, embedder, query, asked).await?;
+    let mut candidates = candidates(collection, &parts.embedder, query, asked).await?;
     let started = Instant::now();
     let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT, asked);
     let total = fused.len();
-    fused.truncate(depth);
     let mut trace = candidates.steps;
     trace.push(Step {
         name: "fuse",
         took: started.elapsed(),
         count: total,
     });
+    let subject = Subject {
+        collection,
+        embedder: &parts.embedder,
+        query,
+    };
+    if let Some((step, outcome)) = parts.reranking.apply(subject, &mut fused).await {
+        trace.push(step);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the reranker failed");
+            candidates.degraded.push("rerank".to_owned());
+        }
+    }
+    fused.truncate(depth);
     let started = Instant::now();
     let passages = texts(collection, query, fused).await?;
     trace.push(Step {

@@ -4,27 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use fastembed::{
-    EmbeddingModel, InitOptionsUserDefined, Pooling, TextEmbedding, TextInitOptions, TokenizerFiles,
-    UserDefinedEmbeddingModel,
-};
 use futures::future::BoxFuture;
 use moka::future::Cache;
 use tokio::task::AbortHandle;
 
-use super::{Embedder, TextKind};
+use super::{Embedded, Embedder, TextKind};
 use crate::error::{Error, Result};
+use session::Session;
+pub(super) use session::tokenizer_files;
 
-/// Tokens of a text that the model sees; it was trained on no more.
-const MAX_TOKENS: usize = 256;
+mod session;
+
 /// Texts of one run of the model.
 const BATCH: usize = 8;
 /// How long the session for passages is kept when nothing is indexed.
 const IDLE: Duration = Duration::from_secs(20);
-/// Questions whose vectors are kept.
-const CACHED_QUERIES: u64 = 10_000;
-/// What brings missing files.
-const MEND: &str = "`make run` or `scripts/models embedding` fetches it";
+/// Bytes of questions and their vectors that are kept; a question of ten words has about 18,000.
+const CACHED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Which model to load, and with what.
 #[derive(Clone, Debug)]
@@ -44,8 +40,8 @@ pub struct LocalEmbedder {
     name: String,
     dimension: usize,
     passages: Passages,
-    queries: Arc<Mutex<TextEmbedding>>,
-    cache: Cache<String, Arc<Vec<f32>>>,
+    queries: Arc<Mutex<Session>>,
+    cache: Cache<String, Arc<Embedded>>,
 }
 
 impl std::fmt::Debug for LocalEmbedder {
@@ -58,12 +54,12 @@ impl std::fmt::Debug for LocalEmbedder {
 /// space take more memory than all the rest of an idle service.
 struct Passages {
     model: LocalModel,
-    session: Arc<Mutex<Option<TextEmbedding>>>,
+    session: Arc<Mutex<Option<Session>>>,
     release: Mutex<Option<AbortHandle>>,
 }
 
 impl Passages {
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Embedded>> {
         self.keep(None);
         let outcome = embed_sorted(texts, self.runner()).await;
         let session = Arc::clone(&self.session);
@@ -80,10 +76,10 @@ impl Passages {
         Arc::new(move |texts| {
             let mut held = lock(&session);
             if held.is_none() {
-                *held = Some(self::session(&model, model.threads.max(1))?);
+                *held = Some(Session::load(&model, model.threads.max(1))?);
             }
             let session = held.as_mut().ok_or_else(|| Error::Internal("no session".into()))?;
-            run(session, texts)
+            session.run(texts)
         })
     }
 
@@ -96,7 +92,7 @@ impl Passages {
 }
 
 /// A panic in the library leaves no half-made state that the next run would see.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -104,9 +100,10 @@ impl LocalEmbedder {
     /// Loads `model`. Takes about a second: call it outside of the async runtime's own threads.
     pub fn load(model: &LocalModel) -> Result<Self> {
         load_runtime(&model.onnxruntime)?;
-        let mut queries = session(model, 1)?;
+        let mut queries = Session::load(model, 1)?;
         // One run tells the length of the vectors, and that the model works at all.
-        let dimension = run(&mut queries, &["length"])?.first().map_or(0, Vec::len);
+        let probe = queries.run(&["length".to_owned()])?;
+        let dimension = probe.first().map_or(0, |embedded| embedded.vector.len());
         if dimension == 0 {
             return Err(Error::Storage(format!(
                 "the model `{}` gives empty vectors",
@@ -122,34 +119,39 @@ impl LocalEmbedder {
                 release: Mutex::default(),
             },
             queries: Arc::new(Mutex::new(queries)),
-            cache: Cache::new(CACHED_QUERIES),
+            cache: Cache::builder().weigher(weight).max_capacity(CACHED_BYTES).build(),
         })
     }
 
-    async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        let mut vectors = vec![Vec::new(); texts.len()];
+    async fn embed_queries(&self, texts: Vec<String>) -> Result<Vec<Embedded>> {
+        let mut embedded = vec![Embedded::default(); texts.len()];
         let (mut missing, mut places) = (Vec::new(), Vec::new());
         for (place, text) in texts.into_iter().enumerate() {
-            if let Some(vector) = self.cache.get(&text).await {
-                vectors[place] = vector.to_vec();
+            if let Some(known) = self.cache.get(&text).await {
+                embedded[place] = (*known).clone();
             } else {
                 missing.push(text);
                 places.push(place);
             }
         }
         let made = embed_sorted(missing.clone(), self.query_runner()).await?;
-        for ((place, text), vector) in places.into_iter().zip(missing).zip(made) {
-            self.cache.insert(text, Arc::new(vector.clone())).await;
-            vectors[place] = vector;
+        for ((place, text), one) in places.into_iter().zip(missing).zip(made) {
+            self.cache.insert(text, Arc::new(one.clone())).await;
+            embedded[place] = one;
         }
-        Ok(vectors)
+        Ok(embedded)
     }
+}
+
+/// Bytes of a question in the cache.
+fn weight(text: &String, embedded: &Arc<Embedded>) -> u32 {
+    (text.len() + size_of::<f32>() * (embedded.vector.len() + embedded.tokens.len())) as u32
 }
 
 impl LocalEmbedder {
     fn query_runner(&self) -> Runner {
         let session = Arc::clone(&self.queries);
-        Arc::new(move |texts| run(&mut lock(&session), texts))
+        Arc::new(move |texts| lock(&session).run(texts))
     }
 }
 
@@ -164,6 +166,13 @@ impl Embedder for LocalEmbedder {
 
     fn embed(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Vec<f32>>>> {
         Box::pin(async move {
+            let embedded = self.embed_tokens(texts, kind).await?;
+            Ok(embedded.into_iter().map(|one| one.vector).collect())
+        })
+    }
+
+    fn embed_tokens(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Embedded>>> {
+        Box::pin(async move {
             match kind {
                 TextKind::Query => self.embed_queries(texts).await,
                 TextKind::Passage => self.passages.embed(texts).await,
@@ -173,11 +182,11 @@ impl Embedder for LocalEmbedder {
 }
 
 /// Embeds one batch on a blocking thread.
-type Runner = Arc<dyn Fn(&[String]) -> Result<Vec<Vec<f32>>> + Send + Sync>;
+type Runner = Arc<dyn Fn(&[String]) -> Result<Vec<Embedded>> + Send + Sync>;
 
-/// Vectors in the order of `texts`. Texts of like length run together, because a batch is padded to its longest.
-async fn embed_sorted(texts: Vec<String>, runner: Runner) -> Result<Vec<Vec<f32>>> {
-    let mut vectors = vec![Vec::new(); texts.len()];
+/// In the order of `texts`. Those of like length run together, because a batch is padded to its longest.
+async fn embed_sorted(texts: Vec<String>, runner: Runner) -> Result<Vec<Embedded>> {
+    let mut vectors = vec![Embedded::default(); texts.len()];
     let mut numbered: Vec<(usize, String)> = texts.into_iter().enumerate().collect();
     numbered.sort_by_key(|(place, text)| (text.len(), *place));
     let mut rest = numbered.into_iter();
@@ -204,23 +213,8 @@ async fn embed_sorted(texts: Vec<String>, runner: Runner) -> Result<Vec<Vec<f32>
     }
 }
 
-fn run<S: AsRef<str> + Send + Sync>(session: &mut TextEmbedding, texts: &[S]) -> Result<Vec<Vec<f32>>> {
-    let mut vectors = session
-        .embed(texts, None)
-        .map_err(|cause| Error::Internal(format!("the embedding model failed: {cause}")))?;
-    for vector in &mut vectors {
-        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-        if length > 0.0 {
-            for value in vector {
-                *value /= length;
-            }
-        }
-    }
-    Ok(vectors)
-}
-
 /// Loads ONNX Runtime. Asked for later, a missing library would be a panic and not an error.
-fn load_runtime(library: &Path) -> Result<()> {
+pub(super) fn load_runtime(library: &Path) -> Result<()> {
     // A relative path would be looked for beside the program first.
     let library = library.canonicalize().map_err(|_| {
         Error::NotFound(format!(
@@ -238,59 +232,5 @@ fn load_runtime(library: &Path) -> Result<()> {
     }
 }
 
-fn session(model: &LocalModel, threads: usize) -> Result<TextEmbedding> {
-    if !model.folder.exists()
-        && let Ok(known) = model.name.parse::<EmbeddingModel>()
-    {
-        return downloaded(model, known, threads);
-    }
-    let tokenizer = TokenizerFiles {
-        tokenizer_file: read(&model.folder, "tokenizer.json")?,
-        config_file: read(&model.folder, "config.json")?,
-        special_tokens_map_file: read(&model.folder, "special_tokens_map.json")?,
-        tokenizer_config_file: read(&model.folder, "tokenizer_config.json")?,
-    };
-    let files =
-        UserDefinedEmbeddingModel::new(read(&model.folder, "model.onnx")?, tokenizer).with_pooling(Pooling::Mean);
-    let options = InitOptionsUserDefined::new()
-        .with_max_length(MAX_TOKENS)
-        .with_intra_threads(threads)
-        // Threads that spin while they wait take the processor from the rest of the service.
-        .with_session_config("session.intra_op.allow_spinning", "0");
-    TextEmbedding::try_new_from_user_defined(files, options).map_err(|cause| {
-        let what = format!("the model in `{}` does not load", model.folder.display());
-        Error::storage(&what, cause)
-    })
-}
-
-/// A model that the library knows by name and fetches itself, beside the folder that is not there.
-fn downloaded(model: &LocalModel, known: EmbeddingModel, threads: usize) -> Result<TextEmbedding> {
-    let options = TextInitOptions::new(known)
-        .with_max_length(MAX_TOKENS)
-        .with_intra_threads(threads)
-        .with_cache_dir(model.folder.with_extension("download"))
-        .with_show_download_progress(false);
-    TextEmbedding::try_new(options).map_err(|cause| {
-        let what = format!(
-            "`{}` is not there and the model `{}` cannot be fetched",
-            model.folder.display(),
-            model.name
-        );
-        Error::storage(&what, cause)
-    })
-}
-
-fn read(folder: &Path, file: &str) -> Result<Vec<u8>> {
-    let path = folder.join(file);
-    std::fs::read(&path).map_err(|cause| {
-        let detail = format!(
-            "the embedding model's `{}` cannot be read ({cause}); {MEND}",
-            path.display()
-        );
-        Error::NotFound(detail)
-    })
-}
-
 #[cfg(test)]
-#[path = "local_tests.rs"]
 mod tests;

@@ -1,10 +1,12 @@
-//! The seams to the models: `Embedder` and `ChatModel`, and what stands behind them.
+//! The seams to the models: `Embedder`, `Reranker` and `ChatModel`, and what stands behind them.
 
 pub mod config;
+pub mod cross_encoder;
 pub mod failure;
 pub mod local;
 pub mod peer;
 pub mod portkey;
+pub mod rerank;
 pub mod routes;
 pub mod secret;
 pub mod selector;
@@ -28,6 +30,15 @@ pub enum TextKind {
     Passage,
 }
 
+/// A text's vector, and one for each of its tokens that mean something.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Embedded {
+    /// Of length 1.
+    pub vector: Vec<f32>,
+    /// One after the other, each as wide as `vector` and of length 1; empty where the embedder gives none.
+    pub tokens: Vec<f32>,
+}
+
 /// Texts to vectors of length 1.
 pub trait Embedder: Send + Sync {
     /// Name of the model with its precision; the index stores it and refuses another.
@@ -36,6 +47,23 @@ pub trait Embedder: Send + Sync {
     fn dimension(&self) -> usize;
     /// One vector a text, in order; texts longer than the model's window are cut.
     fn embed(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Vec<f32>>>>;
+    /// The same, with the token vectors of the same pass; those that have none leave them empty.
+    fn embed_tokens(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Embedded>>> {
+        Box::pin(async move {
+            let vectors = self.embed(texts, kind).await?.into_iter();
+            let alone = |vector| Embedded {
+                vector,
+                tokens: Vec::new(),
+            };
+            Ok(vectors.map(alone).collect())
+        })
+    }
+}
+
+/// Judges how well texts answer a question, by reading both.
+pub trait Reranker: Send + Sync {
+    /// One score a text, in order; higher is better, comparable within one call only. Dropping the call stops it.
+    fn scores(&self, query: String, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<f32>>>;
 }
 
 /// A stream of an answer. Ends after `Delta::Finish` or with an error, never silently.

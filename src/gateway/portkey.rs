@@ -31,6 +31,17 @@ pub struct Gateway {
     pub portkey_api_key: Option<Secret>,
 }
 
+impl Gateway {
+    /// The address of that part of its interface.
+    pub(super) fn endpoint(&self, path: &str) -> Result<reqwest::Url> {
+        let address = format!("{}/{path}", self.url.trim_end_matches('/'));
+        reqwest::Url::parse(&address).map_err(|cause| {
+            let detail = format!("`{}` is no address of a gateway: {cause}", self.url);
+            Error::bad_input("/gateway", detail)
+        })
+    }
+}
+
 /// One route through the gateway.
 pub struct PortkeyModel {
     client: reqwest::Client,
@@ -51,21 +62,12 @@ impl PortkeyModel {
             let detail = format!("the route `{}` has no target for the gateway", route.name);
             return Err(Error::bad_input("/route", detail));
         }
-        let address = format!("{}/chat/completions", gateway.url.trim_end_matches('/'));
-        let url = reqwest::Url::parse(&address).map_err(|cause| {
-            let detail = format!("`{}` is no address of a gateway: {cause}", gateway.url);
-            Error::bad_input("/gateway", detail)
-        })?;
-        let mut headers = HeaderMap::new();
-        headers.insert("x-portkey-config", hidden(&config::header(&route)?)?);
-        if let Some(key) = &gateway.portkey_api_key {
-            headers.insert("x-portkey-api-key", hidden(key.expose())?);
-        }
+        let url = gateway.endpoint("chat/completions")?;
         let keys = route.targets.iter().filter_map(|target| target.api_key.clone());
         Ok(Self {
             client: client(&url, &route)?,
             url,
-            headers,
+            headers: headers(gateway, &route)?,
             secrets: keys.chain(gateway.portkey_api_key.clone()).collect(),
             route,
         })
@@ -158,25 +160,14 @@ impl PortkeyModel {
     }
 
     /// The failure that an answer without a stream tells of.
-    async fn failed(&self, mut response: reqwest::Response) -> Error {
-        let mut body = Vec::new();
-        while body.len() < MAX_ERROR_BYTES {
-            let Ok(Some(chunk)) = response.chunk().await else {
-                break;
-            };
-            let room = MAX_ERROR_BYTES - body.len();
-            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        }
-        let mut text = String::from_utf8_lossy(&body).into_owned();
-        for key in &self.secrets {
-            text = text.replace(key.expose(), "[secret]");
-        }
-        let status = response.status();
+    async fn failed(&self, response: reqwest::Response) -> Error {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = body_text(response, &self.secrets, MAX_ERROR_BYTES).await;
         if status.is_success() && failure::within(&text).is_none() {
             let detail = "the answer is no event stream";
             return Error::upstream(UpstreamKind::Failed, Some(status.as_u16()), detail);
         }
-        let failure = failure::parse(status.as_u16(), response.headers(), text.as_bytes());
+        let failure = failure::parse(status.as_u16(), &headers, text.as_bytes());
         Error::Upstream(Box::new(failure))
     }
 }
@@ -196,6 +187,33 @@ async fn first(mut deltas: DeltaStream) -> Result<DeltaStream> {
     }
 }
 
+/// At most `limit` bytes of a body as text, without `secrets`.
+pub(super) async fn body_text(mut response: reqwest::Response, secrets: &[Secret], limit: usize) -> String {
+    let mut body = Vec::new();
+    while body.len() < limit {
+        let Ok(Some(chunk)) = response.chunk().await else {
+            break;
+        };
+        let room = limit - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    let mut text = String::from_utf8_lossy(&body).into_owned();
+    for key in secrets {
+        text = text.replace(key.expose(), "[secret]");
+    }
+    text
+}
+
+/// What tells the gateway where a call goes, and who sends it.
+pub(super) fn headers(gateway: &Gateway, route: &Route) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-portkey-config", hidden(&config::header(route)?)?);
+    if let Some(key) = &gateway.portkey_api_key {
+        headers.insert("x-portkey-api-key", hidden(key.expose())?);
+    }
+    Ok(headers)
+}
+
 /// TLS for every client of the process.
 pub(super) fn install_tls() {
     static PROVIDER: OnceLock<()> = OnceLock::new();
@@ -203,7 +221,7 @@ pub(super) fn install_tls() {
     PROVIDER.get_or_init(|| drop(rustls::crypto::ring::default_provider().install_default()));
 }
 
-fn client(url: &reqwest::Url, route: &Route) -> Result<reqwest::Client> {
+pub(super) fn client(url: &reqwest::Url, route: &Route) -> Result<reqwest::Client> {
     install_tls();
     let mut builder = reqwest::Client::builder()
         .connect_timeout(route.timers.connect)

@@ -7,6 +7,7 @@ pub mod filter;
 pub mod lexical;
 pub mod publish;
 pub mod qdrant;
+mod tokens;
 pub mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +17,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::types::{Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+use crate::types::{ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
 use edge::EdgeStore;
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
+pub use tokens::Comparison;
+use tokens::TokenStore;
 use vectors::VectorStore;
 
 /// Version of `analyse`; another one finds other words, so it needs a new index.
@@ -83,6 +86,7 @@ pub struct Collection {
     name: String,
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
+    tokens: Arc<TokenStore>,
     writer: Writer,
     /// Documents with chunks without a vector, and the version that lacks them.
     incomplete: BTreeMap<DocumentId, String>,
@@ -101,12 +105,13 @@ impl Collection {
             let known = read_identity(&place, &called, &made)?;
             let lexical = Lexical::open(&place.join("lexical"))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
+            let tokens = TokenStore::open(&place.join("tokens"), &made.embedder, made.dimension)?;
             if !known {
                 write_identity(&place, &made)?;
             }
-            Ok::<_, Error>((lexical, writer))
+            Ok::<_, Error>((lexical, writer, tokens))
         });
-        let (lexical, writer) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
+        let (lexical, writer, tokens) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let vectors = match vectors {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
@@ -115,6 +120,7 @@ impl Collection {
             name: name.to_owned(),
             lexical: Arc::new(lexical),
             vectors,
+            tokens: Arc::new(tokens),
             writer,
             incomplete: BTreeMap::new(),
         };
@@ -216,9 +222,32 @@ impl Collection {
         self.lexical.idf(term)
     }
 
+    /// Whether any chunk has tokens to be compared.
+    pub fn has_tokens(&self) -> bool {
+        self.tokens.len() > 0
+    }
+
+    /// A question's tokens and those of `chunks`, as they are compared; reads files, so call it from a blocking thread.
+    pub fn compare(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Comparison> {
+        self.tokens.compare(query, chunks)
+    }
+
+    /// Keeps the tokens of chunks that `publish` will show: they are durable before the commit that they belong to.
+    pub async fn keep_tokens(&self, chunks: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
+        let tokens = Arc::clone(&self.tokens);
+        let kept = tokio::task::spawn_blocking(move || tokens.put(&chunks));
+        kept.await.map_err(|cause| Error::Internal(cause.to_string()))?
+    }
+
     /// Replaces and removes documents in one step that readers see whole or not at all.
     pub async fn publish(&self, batch: Vec<Replacement>, removals: Vec<DocumentId>) -> Result<()> {
-        self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
+        let stale = self.writer.publish(&self.lexical, &self.vectors, batch, removals);
+        let (stale, tokens) = (stale.await?, Arc::clone(&self.tokens));
+        let forgotten = tokio::task::spawn_blocking(move || tokens.forget(&stale));
+        if let Err(error) = forgotten.await.map_err(|cause| Error::Internal(cause.to_string()))? {
+            tracing::warn!(%error, "stale tokens stay until the next start");
+        }
+        Ok(())
     }
 
     /// Lets the vector engine tidy up; may take minutes.
@@ -226,10 +255,11 @@ impl Collection {
         self.vectors.optimize().await
     }
 
-    /// Removes the vectors that a crash or a failed removal left behind.
+    /// Removes the vectors and tokens that a crash or a failed removal left behind.
     async fn sweep(&mut self) -> Result<()> {
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
         let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
+        self.tokens.retain(&alive)?;
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
         // The commit order makes this impossible; a deleted folder or another Qdrant does not.
         let snapshot = self.lexical.snapshot();

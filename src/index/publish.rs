@@ -54,17 +54,17 @@ impl Writer {
         })
     }
 
-    /// See `Collection::publish`.
+    /// See `Collection::publish`. Tells which chunks are no more.
     pub async fn publish(
         &self,
         lexical: &Arc<Lexical>,
         vectors: &Arc<dyn VectorStore>,
         batch: Vec<Replacement>,
         removals: Vec<DocumentId>,
-    ) -> Result<()> {
+    ) -> Result<Vec<ChunkId>> {
         let batch = self.check(batch)?;
         if batch.is_empty() && removals.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let writer = Arc::clone(&self.writer).lock_owned().await;
         let points = points(&batch);
@@ -84,7 +84,7 @@ impl Writer {
         if !stale.is_empty() {
             let count = stale.len();
             let removed = async {
-                vectors.remove(stale).await?;
+                vectors.remove(stale.clone()).await?;
                 vectors.flush().await
             };
             if let Err(error) = removed.await {
@@ -93,7 +93,7 @@ impl Writer {
             }
         }
         drop(guard);
-        Ok(())
+        Ok(stale)
     }
 
     /// The last replacement of each document, each chunk with its vector.

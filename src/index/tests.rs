@@ -2,6 +2,7 @@
 
 mod contract;
 mod filters;
+mod tokens;
 
 use std::path::Path;
 use std::sync::Arc;

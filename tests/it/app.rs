@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use portolan::engine::extractive::Extractive;
+use portolan::engine::rerank::Reranking;
 use portolan::engine::{Engine, Parts};
 use portolan::error::Result;
 use portolan::gateway::portkey::{Gateway, PortkeyModel};
 use portolan::gateway::routes::{Route, RouteKind, Strategy, Target, Timers};
-use portolan::gateway::{ChatModel, Embedder, TextKind};
+use portolan::gateway::{ChatModel, Embedded, Embedder, TextKind};
 use portolan::http::{HttpSettings, HttpState, router};
 use portolan::store::Store;
 use serde_json::{Value, json};
@@ -63,11 +64,26 @@ impl TestApp {
 
     /// The same with other settings.
     pub async fn with(settings: HttpSettings) -> Self {
+        Self::made(settings, |_| Reranking::nothing()).await
+    }
+
+    /// A service with the documents that the questions are about, and with what reranks them.
+    pub async fn reranked(reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
+        let app = Self::made(settings(), reranking).await;
+        app.index().await;
+        app
+    }
+
+    async fn made(settings: HttpSettings, reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let data = folder();
         let upstream = Upstream::start().await;
-        let engine = Engine::open(parts(&data, &upstream).await).await.unwrap();
+        let parts = Parts {
+            reranking: reranking(&upstream),
+            ..parts(&data, &upstream).await
+        };
+        let engine = Engine::open(parts).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(HttpState::new(engine.clone(), settings));
@@ -261,6 +277,7 @@ async fn parts(data: &Path, upstream: &Upstream) -> Parts {
         routes,
         models,
         vectors: None,
+        reranking: Reranking::nothing(),
         decline_below: 0.3,
     }
 }
@@ -323,15 +340,27 @@ impl Embedder for WordHash {
         let vectors = texts.iter().map(|text| vector(text)).collect();
         Box::pin(async move { Ok(vectors) })
     }
+
+    /// A token is the vector of a word alone.
+    fn embed_tokens(&self, texts: Vec<String>, _: TextKind) -> BoxFuture<'_, Result<Vec<Embedded>>> {
+        let one = |text: &String| Embedded {
+            vector: vector(text),
+            tokens: words(text).flat_map(vector).collect(),
+        };
+        let embedded = texts.iter().map(one).collect();
+        Box::pin(async move { Ok(embedded) })
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| !word.is_empty())
 }
 
 fn vector(text: &str) -> Vec<f32> {
     // A text without words still needs a direction.
     let mut vector = [0.01_f32; DIMENSION];
-    for word in text
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    for word in words(text) {
         // FNV-1a: the same on every machine and in every version.
         let hash = word
             .to_lowercase()

@@ -10,6 +10,7 @@ mod input;
 mod openai;
 mod portkey;
 mod removal;
+mod rerank;
 mod surroundings;
 mod tidy;
 mod upstream;

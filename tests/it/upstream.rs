@@ -44,6 +44,7 @@ impl Upstream {
         let (requests, listeners) = (Requests::default(), Arc::<AtomicUsize>::default());
         let router = Router::new()
             .route("/v1/chat/completions", post(complete))
+            .route("/v1/rerank", post(rerank))
             .with_state((requests.clone(), listeners.clone()));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -99,6 +100,44 @@ async fn complete(
             frames(vec![text("The backup runs "), error.to_string()], Ending::Closed)
         }
         other => panic!("no model is named `{other}`"),
+    }
+}
+
+/// Judges a text by whether it speaks of leave, in the words of the provider that the model is named after.
+async fn rerank(
+    State((requests, _)): State<(Requests, Arc<AtomicUsize>)>,
+    headers: axum::http::HeaderMap,
+    Json(mut request): Json<Value>,
+) -> Response {
+    let documents = request["documents"].as_array().unwrap().clone();
+    let judge = |(index, text): (usize, &Value)| {
+        let score = if text.as_str().unwrap().contains("leave") {
+            0.9
+        } else {
+            0.1
+        };
+        json!({ "index": index, "relevance_score": score })
+    };
+    // Best first, as providers have it.
+    let mut judged: Vec<Value> = documents.iter().enumerate().map(judge).collect();
+    judged.sort_by(|a, b| {
+        b["relevance_score"]
+            .as_f64()
+            .unwrap()
+            .total_cmp(&a["relevance_score"].as_f64().unwrap())
+    });
+    request["authorization"] = json!(headers.get("authorization").and_then(|value| value.to_str().ok()));
+    let model = request["model"].as_str().unwrap().to_owned();
+    requests.lock().unwrap().push(request);
+    match model.as_str() {
+        "voyage" => Json(json!({ "object": "list", "data": judged })).into_response(),
+        "cohere" | "jina" => Json(json!({ "results": judged })).into_response(),
+        "halved" => Json(json!({ "results": judged[..1] })).into_response(),
+        "silent" => std::future::pending().await,
+        other => {
+            let error = json!({ "error": { "message": format!("no model {other}") } });
+            (axum::http::StatusCode::NOT_FOUND, Json(error)).into_response()
+        }
     }
 }
 

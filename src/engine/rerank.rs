@@ -1,0 +1,251 @@
+//! Moves the best candidates: by late interaction over the token vectors that the index keeps, or by a model that
+//! reads them. What is late or fails leaves the order as it was.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::engine::fuse::Fused;
+use crate::engine::retrieve::blocking;
+use crate::error::{Error, Result};
+use crate::gateway::{Embedder, Reranker, TextKind};
+use crate::index::{Collection, Comparison};
+use crate::types::{Chunk, ChunkId, Hit, Mode, Query, Step};
+
+/// Numbers that the processor takes at once; the index keeps tokens in groups of this many.
+const GROUP: usize = 32;
+type Group = [i16; GROUP];
+
+/// Candidates that are looked at.
+pub const CANDIDATES: usize = 50;
+
+/// What reranks, how much it counts and how long it may take.
+pub struct Reranking {
+    /// What reranks.
+    pub kind: Kind,
+    /// Its share of a candidate's score, 0 to 1; the rest is what the fusion gave.
+    pub weight: f32,
+    /// After this the fused order stays.
+    pub budget: Duration,
+}
+
+/// What reranks.
+#[derive(Clone)]
+pub enum Kind {
+    /// Nothing.
+    Nothing,
+    /// The embedder's own token vectors.
+    LateInteraction,
+    /// A model that reads question and passage.
+    Model(Arc<dyn Reranker>),
+}
+
+/// Where and what for.
+pub struct Subject<'a> {
+    /// The collection of the candidates.
+    pub collection: &'a Arc<Collection>,
+    /// Knows the question's tokens.
+    pub embedder: &'a Arc<dyn Embedder>,
+    /// The question.
+    pub query: &'a Query,
+}
+
+impl Reranking {
+    /// No reranking.
+    pub fn nothing() -> Self {
+        Self {
+            kind: Kind::Nothing,
+            weight: 0.0,
+            budget: Duration::ZERO,
+        }
+    }
+
+    /// Whether the index must keep token vectors.
+    pub fn needs_tokens(&self) -> bool {
+        matches!(self.kind, Kind::LateInteraction)
+    }
+
+    /// Reranks `fused`, best first. Tells what it took and whether it failed; nothing when there was nothing to do.
+    pub async fn apply(&self, subject: Subject<'_>, fused: &mut [Fused]) -> Option<(Step, Result<()>)> {
+        // One leg alone was asked for so that its own order is seen.
+        let hybrid = subject.query.mode() == Mode::Hybrid;
+        if matches!(self.kind, Kind::Nothing) || !hybrid || fused.is_empty() {
+            return None;
+        }
+        let started = Instant::now();
+        let chunks = fused.iter().take(CANDIDATES).map(|hit| hit.chunk).collect();
+        let late = || Error::Overloaded {
+            detail: format!("no answer within {} ms", self.budget.as_millis()),
+            retry_after: Duration::from_secs(1),
+        };
+        let scores = tokio::time::timeout(self.budget, self.scores(subject, chunks, started + self.budget));
+        let scores = scores.await.unwrap_or_else(|_| Err(late()));
+        let mut step = Step {
+            name: "rerank",
+            took: started.elapsed(),
+            count: 0,
+        };
+        let outcome = scores.map(|scores| {
+            step.count = scores.iter().flatten().count();
+            mix(fused, &scores, self.weight);
+        });
+        Some((step, outcome))
+    }
+
+    async fn scores(&self, subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: Instant) -> Result<Vec<Option<f32>>> {
+        match &self.kind {
+            Kind::Nothing => Ok(Vec::new()),
+            Kind::LateInteraction => late_interaction(subject, chunks, deadline).await,
+            Kind::Model(model) => read(model, subject, chunks).await,
+        }
+    }
+}
+
+async fn late_interaction(subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: Instant) -> Result<Vec<Option<f32>>> {
+    if !subject.collection.has_tokens() {
+        return Ok(vec![None; chunks.len()]);
+    }
+    let text = subject.query.text().to_owned();
+    // The vector leg has asked for the same, so it is at hand.
+    let embedded = subject.embedder.embed_tokens(vec![text], TextKind::Query).await?;
+    let tokens = embedded.into_iter().next().unwrap_or_default().tokens;
+    let collection = subject.collection.clone();
+    blocking(move || {
+        let comparison = collection.compare(&tokens, &chunks)?;
+        max_sims(&comparison, deadline).ok_or_else(|| Error::Internal("the comparison took too long".into()))
+    })
+    .await
+}
+
+/// Sends the passages that the reader may read.
+async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<ChunkId>) -> Result<Vec<Option<f32>>> {
+    let (collection, query) = (subject.collection.clone(), subject.query.clone());
+    let hits: Vec<Hit> = chunks
+        .iter()
+        .map(|chunk| Hit {
+            chunk: *chunk,
+            score: 0.0,
+        })
+        .collect();
+    let passages = blocking(move || collection.passages(&hits, query.text(), query.reader())).await?;
+    let text = |passage: &crate::types::Passage| {
+        Chunk::embedded_text(
+            &passage.document.title,
+            &passage.chunk.heading_path,
+            &passage.chunk.text,
+        )
+    };
+    let texts: Vec<String> = passages.iter().map(text).collect();
+    let scores = model.scores(subject.query.text().to_owned(), texts).await?;
+    if scores.len() != passages.len() {
+        return Err(Error::Internal(format!(
+            "{} scores for {} passages",
+            scores.len(),
+            passages.len()
+        )));
+    }
+    let score = |chunk| {
+        let at = passages.iter().position(|passage| passage.chunk.id == chunk)?;
+        Some(scores[at])
+    };
+    Ok(chunks.into_iter().map(score).collect())
+}
+
+/// `MaxSim` of each passage (Khattab, Zaharia 2020): for each token of the question the best cosine with a token of the
+/// passage, and the mean of these. None when the deadline has passed.
+pub fn max_sims(comparison: &Comparison, deadline: Instant) -> Option<Vec<Option<f32>>> {
+    let query = widen(&comparison.query);
+    let each = comparison.width / GROUP;
+    let mut scores = Vec::with_capacity(comparison.passages.len());
+    for passage in &comparison.passages {
+        if Instant::now() > deadline {
+            return None;
+        }
+        let passage = passage.as_ref().filter(|bytes| !bytes.is_empty() && !query.is_empty());
+        scores.push(passage.map(|bytes| max_sim(&query, &widen(bytes), each)));
+    }
+    Some(scores)
+}
+
+/// A token is `each` groups.
+fn max_sim(query: &[Group], passage: &[Group], each: usize) -> f32 {
+    let mut best = vec![i32::MIN; query.len() / each];
+    for token in passage.chunks_exact(each) {
+        for (best, asked) in best.iter_mut().zip(query.chunks_exact(each)) {
+            let product = asked
+                .iter()
+                .zip(token)
+                .map(|(asked, token)| product(asked, token))
+                .sum();
+            *best = (*best).max(product);
+        }
+    }
+    best.iter().sum::<i32>() as f32 / (best.len() as f32 * 127.0 * 127.0)
+}
+
+/// Written so that the compiler makes multiply-and-add instructions of it.
+fn product(left: &Group, right: &Group) -> i32 {
+    left.iter()
+        .zip(right)
+        .map(|(left, right)| i32::from(*left) * i32::from(*right))
+        .sum()
+}
+
+fn widen(bytes: &[u8]) -> Vec<Group> {
+    let (groups, _) = bytes.as_chunks::<GROUP>();
+    groups
+        .iter()
+        .map(|group| group.map(|byte| i16::from(byte as i8)))
+        .collect()
+}
+
+/// Mixes the reranker's `scores` of the first of `fused` into their own, both as z-scores over those that were judged,
+/// and sorts. What was not judged keeps its score, so the result stays in the unit of fused scores.
+pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
+    for (at, hit) in fused.iter_mut().enumerate() {
+        hit.scores.fused_rank = Some(at + 1);
+    }
+    let judged: Vec<(f32, f32)> = fused
+        .iter()
+        .zip(scores)
+        .filter_map(|(hit, score)| Some((hit.scores.fused, (*score)?)))
+        .collect();
+    let before = Spread::of(judged.iter().map(|(fused, _)| *fused));
+    let after = Spread::of(judged.iter().map(|(_, score)| *score));
+    for (hit, score) in fused.iter_mut().zip(scores) {
+        if let Some(score) = score {
+            hit.scores.rerank = Some(*score);
+            if after.deviation < 1e-6 {
+                // It tells nothing from nothing.
+                continue;
+            }
+            let same = before.mean + before.deviation * (*score - after.mean) / after.deviation;
+            hit.scores.fused += weight * (same - hit.scores.fused);
+        }
+    }
+    // Ties go to the smaller id, so the order never wavers.
+    fused.sort_by(|a, b| b.scores.fused.total_cmp(&a.scores.fused).then(a.chunk.cmp(&b.chunk)));
+    for (at, hit) in fused.iter_mut().enumerate() {
+        hit.scores.rerank_rank = Some(at + 1);
+    }
+}
+
+struct Spread {
+    mean: f32,
+    deviation: f32,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f32> + Clone) -> Self {
+        let n = values.clone().count().max(1) as f32;
+        let mean = values.clone().sum::<f32>() / n;
+        let variance = values.map(|value| (value - mean).powi(2)).sum::<f32>() / n;
+        Self {
+            mean,
+            deviation: variance.sqrt(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "rerank_tests.rs"]
+mod tests;
