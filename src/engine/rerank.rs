@@ -8,12 +8,8 @@ use crate::engine::fuse::Fused;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, Reranker, TextKind};
-use crate::index::{Collection, Comparison};
+use crate::index::{BITS, Collection, Comparison, Sketch};
 use crate::types::{Chunk, ChunkId, Hit, Mode, Query, Step};
-
-/// Numbers that the processor takes at once; the index keeps tokens in groups of this many.
-const GROUP: usize = 32;
-type Group = [i16; GROUP];
 
 /// Candidates that are looked at.
 pub const CANDIDATES: usize = 50;
@@ -153,49 +149,33 @@ async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<Chunk
 /// `MaxSim` of each passage (Khattab, Zaharia 2020): for each token of the question the best cosine with a token of the
 /// passage, and the mean of these. None when the deadline has passed.
 pub fn max_sims(comparison: &Comparison, deadline: Instant) -> Option<Vec<Option<f32>>> {
-    let query = widen(&comparison.query);
-    let each = comparison.width / GROUP;
     let mut scores = Vec::with_capacity(comparison.passages.len());
     for passage in &comparison.passages {
         if Instant::now() > deadline {
             return None;
         }
-        let passage = passage.as_ref().filter(|bytes| !bytes.is_empty() && !query.is_empty());
-        scores.push(passage.map(|bytes| max_sim(&query, &widen(bytes), each)));
+        scores.push(passage.as_ref().and_then(|passage| max_sim(&comparison.query, passage)));
     }
     Some(scores)
 }
 
-/// A token is `each` groups.
-fn max_sim(query: &[Group], passage: &[Group], each: usize) -> f32 {
-    let mut best = vec![i32::MIN; query.len() / each];
-    for token in passage.chunks_exact(each) {
-        for (best, asked) in best.iter_mut().zip(query.chunks_exact(each)) {
-            let product = asked
+fn max_sim(query: &[Sketch], passage: &[Sketch]) -> Option<f32> {
+    if query.is_empty() || passage.is_empty() {
+        return None;
+    }
+    let mut nearest = vec![u32::MAX; query.len()];
+    for token in passage {
+        for (nearest, asked) in nearest.iter_mut().zip(query) {
+            let differing: u32 = asked
                 .iter()
                 .zip(token)
-                .map(|(asked, token)| product(asked, token))
+                .map(|(asked, token)| (asked ^ token).count_ones())
                 .sum();
-            *best = (*best).max(product);
+            *nearest = differing.min(*nearest);
         }
     }
-    best.iter().sum::<i32>() as f32 / (best.len() as f32 * 127.0 * 127.0)
-}
-
-/// Written so that the compiler makes multiply-and-add instructions of it.
-fn product(left: &Group, right: &Group) -> i32 {
-    left.iter()
-        .zip(right)
-        .map(|(left, right)| i32::from(*left) * i32::from(*right))
-        .sum()
-}
-
-fn widen(bytes: &[u8]) -> Vec<Group> {
-    let (groups, _) = bytes.as_chunks::<GROUP>();
-    groups
-        .iter()
-        .map(|group| group.map(|byte| i16::from(byte as i8)))
-        .collect()
+    let cosine = |differing: u32| (std::f32::consts::PI * differing as f32 / BITS as f32).cos();
+    Some(nearest.into_iter().map(cosine).sum::<f32>() / query.len() as f32)
 }
 
 /// Mixes the reranker's `scores` of the first of `fused` into their own, both as z-scores over those that were judged,

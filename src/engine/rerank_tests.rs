@@ -1,47 +1,17 @@
-//! `MaxSim` against its float form, and what mixing does to an order.
+//! `MaxSim` by its definition, and what mixing does to an order.
 
 use uuid::Uuid;
 
 use super::*;
 use crate::types::Scores;
 
-/// Numbers that look random and are the same every time (`SplitMix64`).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % 2_001) as f32 / 1_000.0 - 1.0
+/// A sketch whose first bits are 1, this many.
+fn sketch(ones: usize) -> Sketch {
+    let mut sketch = Sketch::default();
+    for bit in 0..ones {
+        sketch[bit / 64] |= 1 << (bit % 64);
     }
-
-    fn tokens(&mut self, count: usize, width: usize) -> Vec<Vec<f32>> {
-        let mut token = || {
-            let raw: Vec<f32> = (0..width).map(|_| self.next()).collect();
-            let length = raw.iter().map(|value| value * value).sum::<f32>().sqrt();
-            raw.into_iter().map(|value| value / length).collect()
-        };
-        (0..count).map(|_| token()).collect()
-    }
-}
-
-fn bytes(tokens: &[Vec<f32>]) -> Vec<u8> {
-    let numbers = tokens.iter().flatten();
-    numbers.map(|value| (value * 127.0).round() as i8 as u8).collect()
-}
-
-/// The definition, in floats.
-fn exact(query: &[Vec<f32>], passage: &[Vec<f32>]) -> f32 {
-    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    let best = |asked: &Vec<f32>| {
-        passage
-            .iter()
-            .map(|token| product(asked, token))
-            .fold(f32::MIN, f32::max)
-    };
-    query.iter().map(best).sum::<f32>() / query.len() as f32
+    sketch
 }
 
 fn far() -> Instant {
@@ -49,54 +19,100 @@ fn far() -> Instant {
 }
 
 #[test]
-fn eight_bits_give_the_scores_and_the_order_of_floats() {
-    for width in [32, 64, 384] {
-        let mut numbers = Numbers(7);
-        let query = numbers.tokens(9, width);
-        let passages: Vec<Vec<Vec<f32>>> = (0..60).map(|n| numbers.tokens(1 + n * 3, width)).collect();
-        let comparison = Comparison {
-            width,
-            query: bytes(&query),
-            passages: passages.iter().map(|passage| Some(bytes(passage))).collect(),
-        };
-        let got: Vec<f32> = max_sims(&comparison, far()).unwrap().into_iter().flatten().collect();
-        let wanted: Vec<f32> = passages.iter().map(|passage| exact(&query, passage)).collect();
-        for (got, wanted) in got.iter().zip(&wanted) {
-            assert!((got - wanted).abs() < 0.005, "{width}: {got}, not {wanted}");
-        }
-        for (left, right) in (0..60).flat_map(|left| (0..60).map(move |right| (left, right))) {
-            if wanted[left] > wanted[right] + 0.005 {
-                assert!(got[left] > got[right], "{width}: {left} before {right}");
-            }
-        }
-    }
-}
-
-#[test]
-fn the_same_tokens_have_the_score_one_and_opposite_ones_minus_one() {
-    let token = vec![vec![0.5; 4].into_iter().chain(vec![0.0; 28]).collect::<Vec<f32>>()];
-    let opposite: Vec<Vec<f32>> = vec![token[0].iter().map(|value| -value).collect()];
+fn each_token_of_the_question_counts_with_the_nearest_of_the_passage() {
     let comparison = Comparison {
-        width: 32,
-        query: bytes(&token),
-        passages: vec![Some(bytes(&token)), Some(bytes(&opposite)), Some(Vec::new()), None],
+        query: vec![sketch(0), sketch(256)],
+        passages: vec![
+            Some(vec![sketch(256), sketch(100), sketch(0)]),
+            Some(vec![sketch(128)]),
+            Some(vec![sketch(64), sketch(0)]),
+            Some(Vec::new()),
+            None,
+        ],
     };
     let scores = max_sims(&comparison, far()).unwrap();
-    assert!((scores[0].unwrap() - 1.0).abs() < 0.02 && (scores[1].unwrap() + 1.0).abs() < 0.02);
-    assert_eq!(scores[2..], [None, None]);
+    // The second token of the third passage is opposite; 192 bits are three quarters of the way to it.
+    let expected = [1.0, 0.0, f32::midpoint(1.0, (0.75 * std::f32::consts::PI).cos())];
+    for (score, expected) in scores.iter().zip(expected) {
+        assert!((score.unwrap() - expected).abs() < 1e-6, "{scores:?}");
+    }
+    assert_eq!(scores[3..], [None, None]);
     let nothing = Comparison {
         query: Vec::new(),
         ..comparison
     };
-    assert_eq!(max_sims(&nothing, far()).unwrap(), [None; 4]);
+    assert_eq!(max_sims(&nothing, far()).unwrap(), [None; 5]);
+}
+
+/// Numbers that look random and are the same every time (`SplitMix64`).
+struct Numbers(u64);
+
+impl Numbers {
+    fn vector(&mut self, dimension: usize) -> Vec<f32> {
+        let mut number = || {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((z ^ (z >> 31)) % 2_001) as f32 / 1_000.0 - 1.0
+        };
+        (0..dimension).map(|_| number()).collect()
+    }
+}
+
+fn product(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(left, right)| left * right).sum()
+}
+
+/// The definition, over the vectors themselves.
+fn exact(query: &[Vec<f32>], passage: &[Vec<f32>]) -> f32 {
+    let cosine = |a: &[f32], b: &[f32]| product(a, b) / (product(a, a) * product(b, b)).sqrt();
+    let best = |asked: &Vec<f32>| passage.iter().map(|token| cosine(asked, token)).fold(-1.0, f32::max);
+    query.iter().map(best).sum::<f32>() / query.len() as f32
+}
+
+#[tokio::test]
+async fn sketches_keep_the_scores_and_the_order_of_the_vectors() {
+    let mut numbers = Numbers(7);
+    let query: Vec<Vec<f32>> = (0..8).map(|_| numbers.vector(384)).collect();
+    // Each passage is nearer than the one before.
+    let mut passage = |near: usize| -> Vec<Vec<f32>> {
+        let shared = query
+            .iter()
+            .map(|asked| (asked, numbers.vector(384), near as f32 / 10.0));
+        let mix = |(asked, other, near): (&Vec<f32>, Vec<f32>, f32)| -> Vec<f32> {
+            asked
+                .iter()
+                .zip(other)
+                .map(|(asked, other)| near * asked + (1.0 - near) * other)
+                .collect()
+        };
+        shared.map(mix).collect()
+    };
+    let passages: Vec<Vec<Vec<f32>>> = (0..=10).map(&mut passage).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let identity = crate::index::Identity::current("test", 384);
+    let collection = Collection::open(folder.path(), "docs", identity, None).await.unwrap();
+    let ids: Vec<ChunkId> = (0..=10).map(|n| ChunkId(Uuid::from_u128(n))).collect();
+    let tokens = passages.iter().map(|passage| passage.concat());
+    collection
+        .keep_tokens(ids.iter().copied().zip(tokens).collect())
+        .await
+        .unwrap();
+    let comparison = collection.compare(&query.concat(), &ids).unwrap();
+    let scores: Vec<f32> = max_sims(&comparison, far()).unwrap().into_iter().flatten().collect();
+    assert!(scores.is_sorted() && scores.len() == 11, "{scores:?}");
+    for (score, passage) in scores.iter().zip(&passages) {
+        let exact = exact(&query, passage);
+        assert!((score - exact).abs() < 0.1, "{score}, not {exact}");
+    }
 }
 
 #[test]
 fn a_deadline_that_has_passed_ends_it() {
     let comparison = Comparison {
-        width: 32,
-        query: vec![1; 32],
-        passages: vec![Some(vec![1; 32])],
+        query: vec![sketch(1)],
+        passages: vec![Some(vec![sketch(1)])],
     };
     let past = Instant::now() - Duration::from_secs(1);
     assert_eq!(max_sims(&comparison, past), None);

@@ -22,8 +22,8 @@ use edge::EdgeStore;
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
-pub use tokens::Comparison;
 use tokens::TokenStore;
+pub use tokens::{BITS, Comparison, Sketch};
 use vectors::VectorStore;
 
 /// Version of `analyse`; another one finds other words, so it needs a new index.
@@ -105,7 +105,7 @@ impl Collection {
             let known = read_identity(&place, &called, &made)?;
             let lexical = Lexical::open(&place.join("lexical"))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
-            let tokens = TokenStore::open(&place.join("tokens"), &made.embedder, made.dimension)?;
+            let tokens = TokenStore::open(&place.join("tokens"), made.dimension)?;
             if !known {
                 write_identity(&place, &made)?;
             }

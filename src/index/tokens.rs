@@ -1,192 +1,95 @@
-//! Token vectors beside the chunks, for late interaction: 32 numbers of 8 bits a token, in `tokens/` of the collection.
-//!
-//! The first chunks of a collection are kept at full width; once there are enough of them, a projection is fitted to
-//! their tokens, and from then on all are kept short. A chunk without tokens is not reranked, which is no fault.
+//! Token vectors beside the chunks, for late interaction: 256 bits a token, in `tokens/` of the collection. A chunk
+//! without tokens is not reranked, which is no fault.
 
-mod projection;
 mod segments;
+mod sketch;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::types::ChunkId;
-use projection::Projection;
 use segments::Segments;
+pub use sketch::{BITS, Sketch};
 
-/// Chunks that the projection is fitted to; more of them change nothing (docs/quality.md).
-const ENOUGH: usize = 256;
-/// Numbers of a token lie in groups of this many, which the processor takes at once; the last is filled with 0.
-const GROUP: usize = 32;
-/// The projection, in the folder.
-const PROJECTION: &str = "projection.json";
-/// Where chunks are kept at full width, and where short.
-const FULL: &str = "full";
-const SHORT: &str = "short";
+/// Bytes of a token.
+const BYTES: usize = BITS / 8;
+/// The folder; another way to sketch gets another name.
+const FOLDER: &str = "sketch-256-1";
 
-/// A question's tokens and those of the passages that it is compared with; each of length 1, in 8 bits a number.
+/// A question's tokens and those of the passages that it is compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// Numbers of a token; a multiple of 32.
-    pub width: usize,
-    /// The question's tokens, one after the other: the numbers times 127, as the bytes of an `i8`.
-    pub query: Vec<u8>,
-    /// Likewise of each passage; none for those that have none.
-    pub passages: Vec<Option<Vec<u8>>>,
+    /// The question's.
+    pub query: Vec<Sketch>,
+    /// Each passage's; none for those that have none.
+    pub passages: Vec<Option<Vec<Sketch>>>,
 }
 
 /// The tokens of one collection.
 pub(super) struct TokenStore {
-    folder: PathBuf,
-    embedder: String,
-    dimension: usize,
-    state: RwLock<Arc<State>>,
-}
-
-struct State {
-    /// None while all are kept at full width.
-    projection: Option<Projection>,
     segments: Segments,
+    dimension: usize,
 }
 
 impl TokenStore {
-    /// Opens the tokens in `folder`, or begins with none.
-    pub fn open(folder: &Path, embedder: &str, dimension: usize) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let projection = match read_projection(&folder.join(PROJECTION)) {
-            Ok(projection) => projection.filter(|it| it.suits(embedder, dimension)),
-            Err(error) => {
-                tracing::warn!(%error, "chunks are reranked again once they are indexed again");
-                None
-            }
-        };
-        // The other folder is what a crash left of the change from one to the other.
-        let (used, left) = if projection.is_some() {
-            (SHORT, FULL)
-        } else {
-            (FULL, SHORT)
-        };
-        remove(&folder.join(left))?;
-        let segments = Segments::open(&folder.join(used))?;
+    /// Opens the tokens in `folder`, or begins with none. `dimension` is that of a token vector.
+    pub fn open(folder: &Path, dimension: usize) -> Result<Self> {
         Ok(Self {
-            folder: folder.to_owned(),
-            embedder: embedder.to_owned(),
+            segments: Segments::open(&folder.join(FOLDER))?,
             dimension,
-            state: RwLock::new(Arc::new(State { projection, segments })),
         })
     }
 
     /// How many chunks have tokens.
     pub fn len(&self) -> usize {
-        self.state().segments.len()
+        self.segments.len()
     }
 
-    /// Adds the tokens of chunks; they are durable when this returns. One call must follow the other.
+    /// Adds the tokens of chunks, vectors one after the other; they are durable when this returns.
     pub fn put(&self, chunks: &[(ChunkId, Vec<f32>)]) -> Result<()> {
-        let mut state = self.state();
-        let mut fresh: Vec<_> = chunks.iter().collect();
-        fresh.retain(|(chunk, tokens)| !tokens.is_empty() && !state.segments.holds(*chunk));
-        if state.projection.is_none() && state.segments.len() + fresh.len() >= ENOUGH {
-            state = self.shorten(&state, &fresh)?;
+        let mut packed = Vec::with_capacity(chunks.len());
+        for (chunk, tokens) in chunks {
+            if !tokens.is_empty() && !self.segments.holds(*chunk) {
+                let words = self.sketches(tokens).into_iter().flatten();
+                packed.push((*chunk, words.flat_map(u64::to_le_bytes).collect()));
+            }
         }
-        let packed = fresh
-            .iter()
-            .map(|(chunk, tokens)| (*chunk, state.pack(tokens, self.dimension)));
-        state.segments.put(&packed.collect::<Vec<_>>())
+        self.segments.put(&packed)
     }
 
     /// Drops chunks.
     pub fn forget(&self, chunks: &[ChunkId]) -> Result<()> {
-        self.state().segments.forget(chunks)
+        self.segments.forget(chunks)
     }
 
     /// Drops all chunks but these.
     pub fn retain(&self, alive: &BTreeSet<ChunkId>) -> Result<()> {
-        let mut stale = self.state().segments.ids();
+        let mut stale = self.segments.ids();
         stale.retain(|chunk| !alive.contains(chunk));
         self.forget(&stale)
     }
 
     /// A question's tokens and those of `chunks`.
     pub fn compare(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Comparison> {
-        let state = self.state();
+        let passages = self.segments.get(chunks)?.into_iter();
         Ok(Comparison {
-            width: state.width(self.dimension),
-            query: state.pack(query, self.dimension),
-            passages: state.segments.get(chunks)?,
+            query: self.sketches(query),
+            passages: passages.map(|bytes| bytes.map(|bytes| unpack(&bytes))).collect(),
         })
     }
 
-    /// Fits the projection to the chunks at hand and those to come, and writes the former anew. The projection's file
-    /// is the switch: before it is there the full ones count, and after it the short ones.
-    fn shorten(&self, full: &State, fresh: &[&(ChunkId, Vec<f32>)]) -> Result<Arc<State>> {
-        let chunks = full.segments.ids();
-        let mut tokens = Vec::with_capacity(chunks.len());
-        for (chunk, bytes) in chunks.iter().zip(full.segments.get(&chunks)?) {
-            tokens.push((*chunk, unpack(&bytes.unwrap_or_default(), self.dimension)));
-        }
-        let all: Vec<&[f32]> = tokens
-            .iter()
-            .chain(fresh.iter().copied())
-            .map(|(_, own)| own.as_slice())
-            .collect();
-        let projection = Projection::fit(&self.embedder, self.dimension, &all);
-        let short = State {
-            segments: Segments::open(&self.folder.join(SHORT))?,
-            projection: Some(projection),
-        };
-        let packed = tokens
-            .iter()
-            .map(|(chunk, tokens)| (*chunk, short.pack(tokens, self.dimension)));
-        short.segments.put(&packed.collect::<Vec<_>>())?;
-        write_projection(&self.folder, short.projection.as_ref())?;
-        let short = Arc::new(short);
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&short);
-        // Whoever still reads the full ones holds their files open.
-        remove(&self.folder.join(FULL))?;
-        Ok(short)
-    }
-
-    fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    fn sketches(&self, tokens: &[f32]) -> Vec<Sketch> {
+        tokens.chunks_exact(self.dimension).map(sketch::of).collect()
     }
 }
 
-impl State {
-    fn width(&self, dimension: usize) -> usize {
-        let width = self.projection.as_ref().map_or(dimension, |_| projection::WIDTH);
-        width.next_multiple_of(GROUP)
-    }
-
-    /// The tokens as they are stored.
-    fn pack(&self, tokens: &[f32], dimension: usize) -> Vec<u8> {
-        let width = self.width(dimension);
-        let mut bytes = Vec::with_capacity(tokens.len() / dimension * width);
-        for token in tokens.chunks_exact(dimension) {
-            let end = bytes.len() + width;
-            match &self.projection {
-                Some(projection) => bytes.extend(projection.apply(token).into_iter().map(byte)),
-                None => bytes.extend(token.iter().copied().map(byte)),
-            }
-            bytes.resize(end, 0);
-        }
-        bytes
-    }
-}
-
-/// A number from -1 to 1 in 8 bits.
-fn byte(value: f32) -> u8 {
-    (value * 127.0).round() as i8 as u8
-}
-
-/// Tokens that were packed at full width.
-fn unpack(bytes: &[u8], dimension: usize) -> Vec<f32> {
-    let tokens = bytes.chunks_exact(dimension.next_multiple_of(GROUP));
-    let numbers = tokens.flat_map(|token| &token[..dimension]);
-    numbers.map(|byte| f32::from(*byte as i8) / 127.0).collect()
+fn unpack(bytes: &[u8]) -> Vec<Sketch> {
+    let words = |token: &[u8; BYTES]| {
+        let (words, _) = token.as_chunks();
+        std::array::from_fn(|at| u64::from_le_bytes(words[at]))
+    };
+    bytes.as_chunks().0.iter().map(words).collect()
 }
 
 /// Maps the errors of files.
@@ -194,30 +97,57 @@ fn failed(cause: impl std::fmt::Display) -> Error {
     Error::storage("the token vectors failed", cause)
 }
 
-fn remove(folder: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(folder) {
-        Err(cause) if cause.kind() != ErrorKind::NotFound => Err(failed(cause)),
-        _ => Ok(()),
-    }
-}
-
-fn read_projection(file: &Path) -> Result<Option<Projection>> {
-    match std::fs::read(file) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(failed),
-        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(failed(cause)),
-    }
-}
-
-/// Written aside and renamed, so that it is there whole or not at all, even after a power cut.
-fn write_projection(folder: &Path, projection: Option<&Projection>) -> Result<()> {
-    let bytes = serde_json::to_vec(&projection).map_err(failed)?;
-    let aside = folder.join("projection.new");
-    let mut file = File::create(&aside).map_err(failed)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&aside, folder.join(PROJECTION)).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const DIMENSION: usize = 40;
+
+    fn id(n: u128) -> ChunkId {
+        ChunkId(Uuid::from_u128(n))
+    }
+
+    fn axis(at: usize) -> Vec<f32> {
+        (0..DIMENSION)
+            .map(|other| if other == at { 1.0 } else { 0.0 })
+            .collect()
+    }
+
+    #[test]
+    fn a_passage_is_compared_by_the_sketches_of_its_own_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
+        let tokens = [axis(3), axis(9)].concat();
+        store.put(&[(id(1), tokens), (id(2), Vec::new())]).unwrap();
+        assert_eq!(store.len(), 1, "a chunk without tokens is not there");
+        drop(store);
+        let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
+        let comparison = store.compare(&axis(9), &[id(2), id(1)]).unwrap();
+        let expected = Comparison {
+            query: vec![sketch::of(&axis(9))],
+            passages: vec![None, Some(vec![sketch::of(&axis(3)), sketch::of(&axis(9))])],
+        };
+        assert_eq!(comparison, expected);
+    }
+
+    #[test]
+    fn a_chunk_that_is_known_is_not_written_again_and_a_stale_one_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
+        let chunk = |n: u128| (id(n), axis(n as usize));
+        store.put(&[chunk(1), chunk(2), chunk(3)]).unwrap();
+        let size = || {
+            std::fs::metadata(folder.path().join(FOLDER).join("000001.data"))
+                .unwrap()
+                .len()
+        };
+        assert_eq!(size(), 3 * BYTES as u64);
+        store.put(&[chunk(1), chunk(2)]).unwrap();
+        assert_eq!(size(), 3 * BYTES as u64);
+        store.retain(&[id(2), id(3)].into()).unwrap();
+        let passages = store.compare(&[], &[id(1), id(2)]).unwrap().passages;
+        assert_eq!(passages, [None, Some(vec![sketch::of(&axis(2))])]);
+    }
+}
