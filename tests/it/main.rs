@@ -5,6 +5,7 @@
 mod answers;
 mod app;
 mod failures;
+mod golden;
 mod indexing;
 mod input;
 mod openai;
