@@ -117,11 +117,16 @@ fn is_code(name: &str) -> bool {
     name.contains('_') || name.contains("::") || (has_digit && has_letter && is_named) || (has_digit && is_year)
 }
 
+/// Whether a word only asks.
+pub(super) fn is_asking(word: &str) -> bool {
+    ASKING.contains(&word.to_lowercase().as_str())
+}
+
 fn content_words(question: &str) -> BTreeMap<String, String> {
     let mut words = BTreeMap::new();
     for term in analyse::terms(question) {
         let shown = &question[term.range.clone()];
-        if !term.stop && !ASKING.contains(&shown.to_lowercase().as_str()) {
+        if !term.stop && !is_asking(shown) {
             words.entry(term.text).or_insert_with(|| shown.to_owned());
         }
     }
