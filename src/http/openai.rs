@@ -80,7 +80,7 @@ pub async fn chat_completions(
     let writer = Completion::new(&body.model, include_usage);
     let ask = ask(body, caller)?;
     let permit = state.stream_permit()?;
-    let events = whole(state.engine().answer(ask).await?, permit);
+    let events = whole(state.engine().answer_in(ask, permit).await?);
     if streams {
         Ok(event_stream(events, writer))
     } else {

@@ -39,6 +39,8 @@ pub struct TestApp {
     pub upstream: Upstream,
     /// What the router stands on.
     pub engine: Arc<Engine>,
+    /// Where its data lies.
+    pub data: PathBuf,
     client: reqwest::Client,
 }
 
@@ -82,6 +84,7 @@ impl TestApp {
             url,
             upstream,
             engine,
+            data,
             client,
         }
     }
@@ -314,7 +317,7 @@ fn scripted(model: &str, base_url: String) -> Route {
 }
 
 /// Words by their hash: texts that share words are near each other.
-struct WordHash;
+pub struct WordHash;
 
 impl Embedder for WordHash {
     fn name(&self) -> &'static str {

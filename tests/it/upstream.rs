@@ -16,7 +16,7 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 11] = [
+pub const MODELS: [&str; 13] = [
     "backups",
     "leave",
     "quoting",
@@ -28,6 +28,8 @@ pub const MODELS: [&str; 11] = [
     "cut",
     "faulty",
     "endless",
+    "limit",
+    "flood",
 ];
 
 /// A running provider.
@@ -96,6 +98,8 @@ async fn complete(
         "silent" => std::future::pending().await,
         "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
         "endless" => endless(listeners),
+        "limit" => ending("length", &["The backup runs every night [1]. And then the"]),
+        "flood" => flood(),
         "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
         "faulty" => {
             let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
@@ -113,9 +117,20 @@ enum Ending {
 
 /// An answer as it should be, with usage, finish reason and `[DONE]`.
 fn whole(parts: &[&str]) -> Response {
+    ending("stop", parts)
+}
+
+/// More than anybody reads.
+fn flood() -> Response {
+    let frame = Bytes::from(format!("data: {}\n\n", text(&"many words ".repeat(6_000))));
+    let body = Body::from_stream(stream::repeat(frame).map(Ok::<_, Infallible>));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn ending(reason: &str, parts: &[&str]) -> Response {
     let mut lines: Vec<String> = parts.iter().map(|part| text(part)).collect();
     lines.push(chunk(
-        &json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]),
+        &json!([{ "index": 0, "delta": {}, "finish_reason": reason }]),
         &Value::Null,
     ));
     lines.push(chunk(
