@@ -122,7 +122,7 @@ struct IngestRun {
 impl IngestRun {
     async fn work(&mut self, work: Work) -> Result<()> {
         // Only now: the jobs before this one have changed them.
-        self.fingerprints = self.collection.fingerprints()?;
+        self.fingerprints = self.collection.fingerprints().await?;
         match work {
             Work::Items(items) => {
                 self.record.documents = items.len() as u64;

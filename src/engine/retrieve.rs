@@ -172,3 +172,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
         Err(error) => Err(Error::Internal(format!("a worker ended early: {error}"))),
     }
 }
+
+#[cfg(test)]
+#[path = "retrieve_tests.rs"]
+mod tests;

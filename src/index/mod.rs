@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::types::{Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
@@ -84,12 +85,13 @@ pub struct Collection {
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
-    /// Documents with chunks without a vector, and the version that lacks them.
-    incomplete: BTreeMap<DocumentId, String>,
+    /// What the sweep found: documents with chunks without a vector, and the version that lacks them.
+    incomplete: OnceCell<BTreeMap<DocumentId, String>>,
 }
 
 impl Collection {
-    /// Opens the collection in `folder`, or makes it; without `vectors` they lie in `folder/vectors`.
+    /// Opens the collection in `folder`, or makes it; without `vectors` they lie in `folder/vectors`. While they cannot
+    /// be reached, words are searched alone.
     pub async fn open(
         folder: &Path,
         name: &str,
@@ -111,14 +113,14 @@ impl Collection {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
         };
-        let mut collection = Self {
+        let collection = Self {
             name: name.to_owned(),
             lexical: Arc::new(lexical),
             vectors,
             writer,
-            incomplete: BTreeMap::new(),
+            incomplete: OnceCell::new(),
         };
-        collection.sweep().await?;
+        collection.swept().await?;
         Ok(Arc::new(collection))
     }
 
@@ -204,14 +206,13 @@ impl Collection {
         Ok((cards.len(), page.collect()))
     }
 
-    /// The fingerprint of each document, by URI. Those that had lost vectors when the collection was opened are
-    /// left out, so that they are indexed again.
-    pub fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+    /// The fingerprint of each document, by URI. Those that had lost vectors when the sweep looked are left out, so
+    /// that they are indexed again. Each indexing run begins here, so a sweep that was put off is caught up here.
+    pub async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+        let incomplete = self.swept().await?;
+        let lost = |card: &DocumentCard| incomplete.is_some_and(|lost| lost.get(&card.id) == Some(&card.version));
         let snapshot = self.lexical.snapshot();
-        let cards = snapshot
-            .cards
-            .values()
-            .filter(|card| self.incomplete.get(&card.id) != Some(&card.version));
+        let cards = snapshot.cards.values().filter(|card| !lost(card));
         Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
     }
 
@@ -249,8 +250,23 @@ impl Collection {
         self.vectors.optimize().await
     }
 
-    /// Removes the vectors that a crash or a failed removal left behind.
-    async fn sweep(&mut self) -> Result<()> {
+    /// Sweeps once. While the vectors fail it is put off: half an answer is better than none.
+    async fn swept(&self) -> Result<Option<&BTreeMap<DocumentId, String>>> {
+        match self.incomplete.get_or_try_init(|| self.sweep()).await {
+            Ok(incomplete) => Ok(Some(incomplete)),
+            Err(error @ Error::Storage(_)) => {
+                tracing::warn!(collection = %self.name, %error, "the vectors failed; they are swept when documents are indexed");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the vectors that a crash or a failed removal left behind, and looks for lost ones.
+    async fn sweep(&self) -> Result<BTreeMap<DocumentId, String>> {
+        // Vectors of a commit that is under way are no orphans.
+        let _turn = self.writer.turn().await;
+        let mut incomplete = BTreeMap::new();
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
         let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
@@ -260,19 +276,19 @@ impl Collection {
             if let Some(chunk) = snapshot.chunk(*id)?
                 && let Some(card) = snapshot.cards.get(&chunk.document)
             {
-                self.incomplete.insert(card.id, card.version.clone());
+                incomplete.insert(card.id, card.version.clone());
             }
         }
-        if !self.incomplete.is_empty() {
-            let documents = self.incomplete.len();
+        if !incomplete.is_empty() {
+            let documents = incomplete.len();
             tracing::warn!(collection = %self.name, documents, "documents without vectors; index them again");
         }
-        if orphans.is_empty() {
-            return Ok(());
+        if !orphans.is_empty() {
+            tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
+            self.vectors.remove(orphans).await?;
+            self.vectors.flush().await?;
         }
-        tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
-        self.vectors.remove(orphans).await?;
-        self.vectors.flush().await
+        Ok(incomplete)
     }
 }
 
@@ -307,4 +323,4 @@ fn write_identity(folder: &Path, identity: &Identity) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tantivy::directory::error::LockError;
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::lexical::{self, Fields, Lexical, failed};
 use super::vectors::{Point, VectorStore};
@@ -54,6 +54,11 @@ impl Writer {
         })
     }
 
+    /// Keeps everybody else from writing while it is held.
+    pub async fn turn(&self) -> OwnedMutexGuard<IndexWriter> {
+        Arc::clone(&self.writer).lock_owned().await
+    }
+
     /// See `Collection::publish`.
     pub async fn publish(
         &self,
@@ -66,7 +71,7 @@ impl Writer {
         if batch.is_empty() && removals.is_empty() {
             return Ok(());
         }
-        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let writer = self.turn().await;
         let points = points(&batch);
         if !points.is_empty() {
             vectors.upsert(points).await?;
