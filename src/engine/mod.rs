@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod extractive;
 pub mod fuse;
 pub mod ingest;
+mod ledger;
 pub mod memory;
 pub mod pack;
 pub mod prompt;

@@ -39,6 +39,8 @@ pub struct TestApp {
     pub upstream: Upstream,
     /// What the router stands on.
     pub engine: Arc<Engine>,
+    /// Its data folder.
+    pub data: PathBuf,
     client: reqwest::Client,
 }
 
@@ -82,6 +84,7 @@ impl TestApp {
             url,
             upstream,
             engine,
+            data,
             client,
         }
     }
@@ -136,6 +139,12 @@ impl TestApp {
     /// Status and JSON of a DELETE.
     pub async fn delete(&self, path: &str) -> (u16, Value) {
         read(self.request("DELETE", path)).await
+    }
+
+    /// Lets the command line find this service in its data folder.
+    pub fn leave_address(&self) {
+        let address = json!({ "url": self.url, "token": "operator" });
+        std::fs::write(self.data.join("serve.json"), address.to_string()).unwrap();
     }
 
     /// All events of an answer.
@@ -314,7 +323,7 @@ fn scripted(model: &str, base_url: String) -> Route {
 }
 
 /// Words by their hash: texts that share words are near each other.
-struct WordHash;
+pub struct WordHash;
 
 impl Embedder for WordHash {
     fn name(&self) -> &'static str {

@@ -1,0 +1,40 @@
+//! The commands as a person runs them: what they print, what they leave and how they end.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use portolan::store::Store;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::app::{QUESTION, TestApp};
+
+/// The binary over that data folder, with no settings but these arguments. It finds no model files.
+fn portolan(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
+    command.args(arguments).arg("--data").arg(data);
+    command.env_clear().current_dir(data.parent().unwrap());
+    command
+}
+
+async fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    told(&portolan(data, arguments).output().await.unwrap())
+}
+
+/// Exit code, standard output and standard error.
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
+    let app = TestApp::start().await;
+    app.leave_address();
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("a.docx"), "data").unwrap();
+    let (code, text, _) = run(&app.data, &["index", place.path().to_str().unwrap()]).await;
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("1 docx") && text.contains("markdown"), "{text}");
+}
