@@ -28,11 +28,16 @@ const ROUTES: &str = include_str!("../gateway/routes.toml");
 
 /// The service that owns the data folder, if one runs. What a killed one left behind is not believed.
 pub async fn peer(config: &Config) -> Option<Peer> {
-    if Store::is_owned(&config.data.join(DATABASE)) {
+    if is_busy(config) {
         Peer::find(&config.data).await
     } else {
         None
     }
+}
+
+/// Whether a process has the data folder open.
+pub fn is_busy(config: &Config) -> bool {
+    Store::is_owned(&config.data.join(DATABASE))
 }
 
 /// Opens the data folder and connects everything.

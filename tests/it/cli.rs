@@ -38,3 +38,22 @@ async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("1 docx") && text.contains("markdown"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_command_waits_for_the_first() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("data");
+    let first = Store::open(&data.join("portolan.sqlite")).await.unwrap();
+    let mut second = portolan(&data, &["search", "x"]);
+    let mut second = second.stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(second.stderr.take().unwrap());
+    let mut note = String::new();
+    notes.read_line(&mut note).await.unwrap();
+    assert!(note.contains("waiting"), "{note}");
+    drop(first);
+    let mut rest = String::new();
+    notes.read_to_string(&mut rest).await.unwrap();
+    // Without model files it fails, but not for the folder.
+    assert!(rest.contains("model") && !rest.contains("data folder"), "{rest}");
+    second.wait().await.unwrap();
+}
