@@ -29,6 +29,16 @@ fn told(output: &Output) -> (Option<i32>, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_a_failure_and_only_a_wrong_option_is_wrong_use() {
+    let app = TestApp::start().await;
+    app.leave_address();
+    let (code, _, problem) = run(&app.data, &["search", "x", "--collection", "none"]).await;
+    assert!(code == Some(1) && problem.contains("`none`"), "{code:?} {problem}");
+    let (code, _, problem) = run(&app.data, &["search", "x", "--limit", "0"]).await;
+    assert!(code == Some(2) && problem.contains("limit"), "{code:?} {problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     let app = TestApp::start().await;
     app.leave_address();
