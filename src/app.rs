@@ -40,6 +40,11 @@ pub fn is_busy(config: &Config) -> bool {
     Store::is_owned(&config.data.join(DATABASE))
 }
 
+/// Whether the data folder holds data.
+pub fn has_data(config: &Config) -> bool {
+    config.data.join(DATABASE).exists()
+}
+
 /// Opens the data folder and connects everything.
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let routes = routes(config)?;

@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::app::{QUESTION, TestApp};
+use crate::portkey::free_port;
 
 /// The binary over that data folder, with no settings but these arguments. It finds no model files.
 fn portolan(data: &Path, arguments: &[&str]) -> Command {
@@ -47,6 +48,27 @@ async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     let (code, text, _) = run(&app.data, &["index", place.path().to_str().unwrap()]).await;
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("1 docx") && text.contains("markdown"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_leaves_nothing_and_tells_of_a_model_that_is_away() {
+    let place = tempfile::tempdir().unwrap();
+    let (data, routes) = (place.path().join("none"), place.path().join("routes.toml"));
+    let url = format!("http://127.0.0.1:{}/v1", free_port());
+    let text = format!(
+        "[[route]]\nname = \"near\"\ndescription = \"\"\nkind = \"gateway\"\ndefault = true\n[[route.target]]\n\
+         provider = \"openai\"\nmodel = \"m\"\nbase_url = \"{url}\"\nwindow = 100\nmax_output = 10\n"
+    );
+    std::fs::write(&routes, text).unwrap();
+    let mut doctor = portolan(&data, &["doctor", "--json", "--listen", "127.0.0.1:0"]);
+    doctor.env("PORTOLAN_ROUTES", &routes);
+    let (_, lines, problem) = told(&doctor.output().await.unwrap());
+    let checks: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let route = checks.iter().find(|check| check["check"] == "route near");
+    let route = route.unwrap_or_else(|| panic!("{lines} {problem}"));
+    assert_eq!(route["state"], "note", "{route}");
+    assert!(route["fault"].as_str().unwrap().contains(&url), "{route}");
+    assert!(!data.exists(), "{lines}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
