@@ -97,7 +97,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         searches: config.limits.searches,
         streams: config.limits.streams,
         metrics: Some(Arc::new(move || metrics.render())),
-        allowed_hosts: Vec::new(),
+        allowed_hosts: config.allowed_hosts.clone(),
     };
     let router = http::router(HttpState::new(engine.clone(), settings));
     let note = config.data.join(peer::ADDRESS);
