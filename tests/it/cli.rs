@@ -40,6 +40,17 @@ async fn what_is_not_there_is_a_failure_and_only_a_wrong_option_is_wrong_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_ends_at_the_models_limit_says_so() {
+    let app = TestApp::indexed().await;
+    app.leave_address();
+    let (code, text, notes) = run(&app.data, &["ask", QUESTION, "--model", "long"]).await;
+    assert!(code == Some(0) && text.contains("Copies"), "{code:?} {text} {notes}");
+    assert!(notes.contains("cut at the model's limit"), "{notes}");
+    let (_, _, notes) = run(&app.data, &["ask", QUESTION, "--model", "backups"]).await;
+    assert_eq!(notes, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     let app = TestApp::start().await;
     app.leave_address();

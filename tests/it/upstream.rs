@@ -16,8 +16,9 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 11] = [
+pub const MODELS: [&str; 12] = [
     "backups",
+    "long",
     "leave",
     "quoting",
     "limited",
@@ -77,6 +78,7 @@ async fn complete(
     match model.as_str() {
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
+        "long" => ended(&["The backup runs every night at two o'clock [1]. Copies"], "length"),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
         "quoting" => quoting(&request["messages"]),
         "limited" => {
@@ -113,9 +115,13 @@ enum Ending {
 
 /// An answer as it should be, with usage, finish reason and `[DONE]`.
 fn whole(parts: &[&str]) -> Response {
+    ended(parts, "stop")
+}
+
+fn ended(parts: &[&str], reason: &str) -> Response {
     let mut lines: Vec<String> = parts.iter().map(|part| text(part)).collect();
     lines.push(chunk(
-        &json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]),
+        &json!([{ "index": 0, "delta": {}, "finish_reason": reason }]),
         &Value::Null,
     ));
     lines.push(chunk(
