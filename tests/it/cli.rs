@@ -100,3 +100,30 @@ async fn a_second_command_waits_for_the_first() {
     assert!(rest.contains("model") && !rest.contains("data folder"), "{rest}");
     second.wait().await.unwrap();
 }
+
+#[tokio::test]
+async fn log_lines_in_a_file_have_no_colours_and_may_be_json() {
+    let place = tempfile::tempdir().unwrap();
+    // A filter that cannot be read is told in a log line.
+    let lines = async |format: &str| {
+        let mut command = portolan(&place.path().join("none"), &["search", "x"]);
+        command.env("PORTOLAN_LOG", "a=b=c").env("PORTOLAN_LOG_FORMAT", format);
+        told(&command.output().await.unwrap()).2
+    };
+    let text = lines("").await;
+    assert!(
+        text.contains("the log filter cannot be read") && !text.contains('\u{1b}'),
+        "{text:?}"
+    );
+    let text = lines("json").await;
+    let line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    assert_eq!(line["level"], json!("WARN"), "{line}");
+    assert!(lines("xml").await.contains("PORTOLAN_LOG_FORMAT"));
+}
+
+#[tokio::test]
+async fn help_names_the_defaults() {
+    let help = Command::new(env!("CARGO_BIN_EXE_portolan")).arg("--help").output();
+    let (_, text, _) = told(&help.await.unwrap());
+    assert!(text.contains(".portolan/data") && text.contains("unless set"), "{text}");
+}
