@@ -158,9 +158,9 @@ impl Engine {
         self.store().remove_conversation(id, owner).await
     }
 
-    /// Whether requests can be served.
+    /// Whether requests can be served: not any more once it is stopping.
     pub fn ready(&self) -> bool {
-        true
+        !self.stopping().is_cancelled()
     }
 }
 

@@ -138,3 +138,15 @@ async fn the_page_is_at_the_root_and_nowhere_else() {
     let (_, media_type, _) = visit(&app, "/v1/nothing", browser).await;
     assert_eq!(media_type, "application/problem+json");
 }
+
+#[tokio::test]
+async fn a_service_that_stops_is_not_ready() {
+    let app = TestApp::start().await;
+    assert_eq!(app.get("/readyz").await.0, 200);
+    app.engine.stop();
+    let response = app.request("GET", "/readyz").send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    assert!(response.text().await.unwrap().contains("stopping"));
+    assert_eq!(app.get("/healthz").await.0, 200);
+}
