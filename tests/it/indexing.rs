@@ -207,6 +207,11 @@ impl Embedder for Gated {
     }
 }
 
+/// The job once it tells of more than none.
+async fn moved(app: &TestApp, path: &str, key: &str) -> Value {
+    eventually(async || Some(app.get(path).await.1).filter(|job| job[key].as_u64() > Some(0))).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_seen_to_move() {
     let gate = Arc::new(Gated(Semaphore::new(0)));
@@ -219,18 +224,14 @@ async fn a_job_is_seen_to_move() {
     }
     let job = app.engine.index_path("default", place.path().to_owned()).await.unwrap();
     let path = format!("/v1/jobs/{job}");
-    let seen = |key: &'static str| {
-        let (app, path) = (&app, &path);
-        eventually(async move || Some(app.get(path).await.1).filter(|job| job[key].as_u64() > Some(0)))
-    };
-    let begun = seen("documents").await;
+    let begun = moved(&app, &path, "documents").await;
     assert_eq!(
         (&begun["documents"], &begun["added"]),
         (&json!(100), &json!(0)),
         "{begun}"
     );
     gate.0.add_permits(1);
-    let half = seen("added").await;
+    let half = moved(&app, &path, "added").await;
     assert!(
         half["added"].as_u64() < Some(100) && half["state"] == "running",
         "{half}"
