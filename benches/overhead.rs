@@ -58,19 +58,25 @@ fn main() {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         put(&client, &service).await;
         for (readers, each) in [(1, 2_000), (16, 250)] {
-            let mut times = ask(&client, &service, &arrivals, (readers, each)).await;
-            times.sort();
-            let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-            let (p50, p99) = (at(0.5), at(0.99));
-            println!(
-                "request to model, {readers} at once: p50 {p50:.2} ms, p99 {p99:.2} ms, of {}",
-                times.len()
-            );
+            let times = search(&client, &service, (readers, each)).await;
+            tell(&format!("search, {readers} at once"), times);
+            let times = ask(&client, &service, &arrivals, (readers, each)).await;
+            tell(&format!("request to model, {readers} at once"), times);
         }
         events(&client, &service, &model).await;
         // The vector engine writes into the folder when it is dropped.
         std::process::exit(0);
     });
+}
+
+fn tell(what: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let (p50, p90, p99) = (at(0.5), at(0.9), at(0.99));
+    println!(
+        "{what}: p50 {p50:.2} ms, p90 {p90:.2} ms, p99 {p99:.2} ms, of {}",
+        times.len()
+    );
 }
 
 async fn listen(router: axum::Router) -> String {
@@ -218,6 +224,37 @@ async fn ask(
     let times: Vec<Vec<Duration>> = futures::future::join_all(tasks).await;
     // The first few warm up connections and threads.
     times.into_iter().flat_map(|times| times.into_iter().skip(10)).collect()
+}
+
+/// The search that each of these questions begins with, over HTTP: what is not Portolan's own share.
+async fn search(client: &reqwest::Client, service: &str, (readers, each): (usize, usize)) -> Vec<Duration> {
+    let tasks = (0..readers).map(|reader| async move {
+        let mut times = Vec::with_capacity(each);
+        for at in 0..each {
+            let body = json!({ "query": format!("{QUESTION} asked by {}", word(reader, at)), "limit": 12 });
+            let sent = Instant::now();
+            let answer = client
+                .post(format!("{service}/v1/search"))
+                .json(&body)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200);
+            times.push(sent.elapsed());
+            drop(answer.bytes().await);
+        }
+        times
+    });
+    let times: Vec<Vec<Duration>> = futures::future::join_all(tasks).await;
+    times.into_iter().flat_map(|times| times.into_iter().skip(10)).collect()
+}
+
+/// Letters only: an unknown code would rightly be declined.
+fn word(reader: usize, at: usize) -> String {
+    format!("{reader:02}{at:04}")
+        .bytes()
+        .map(|digit| char::from(digit + 49))
+        .collect()
 }
 
 /// CPU of a text event: whole answers through Portolan, less the same read straight from the model.

@@ -15,7 +15,7 @@ use crate::gateway::peer::{self, Address, Peer};
 use crate::gateway::portkey::{Gateway, PortkeyModel};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
-use crate::gateway::{ChatModel, Embedder};
+use crate::gateway::{ChatModel, Embedder, tokens};
 use crate::http::{self, HttpSettings, HttpState};
 use crate::index::qdrant::QdrantStore;
 use crate::store::Store;
@@ -49,6 +49,8 @@ pub fn has_data(config: &Config) -> bool {
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let routes = routes(config)?;
     let embedder = embedder(config).await?;
+    // In the background: a command that asks no model must not wait for it.
+    drop(tokio::task::spawn_blocking(tokens::warm_up));
     let store = Store::open(&config.data.join(DATABASE)).await?;
     // From here on this process owns the folder, and no other one serves it.
     drop(std::fs::remove_file(config.data.join(peer::ADDRESS)));

@@ -14,11 +14,9 @@ use crate::config::Config;
 use crate::engine::{Ask, Engine};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
+use crate::http::auth::OPERATOR;
 use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
 use crate::types::Reader;
-
-/// Whose conversations the command line continues; the service's operator is the same reader.
-const OWNER: &str = "local";
 
 /// How long a command waits for another one that uses the data.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -90,7 +88,7 @@ impl Place {
             filter: topic.filter,
             route: body.route,
             reader: Reader::Everything,
-            owner: OWNER.to_owned(),
+            owner: OPERATOR.to_owned(),
         };
         let mut writer = EventWriter::default();
         let events = engine.answer(ask).await?.map(move |event| {

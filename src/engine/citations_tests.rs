@@ -102,6 +102,36 @@ fn brackets_that_are_no_marks_stay() {
 }
 
 #[test]
+fn code_and_links_keep_their_brackets() {
+    let check = |answer: &str| {
+        for at in (0..answer.len()).filter(|at| answer.is_char_boundary(*at)) {
+            let (text, citations, invented) = run(&[&answer[..at], &answer[at..]], vec![passage("Cats sleep.")]);
+            assert_eq!(
+                (text.as_str(), citations.len(), invented),
+                (answer, 0, 0),
+                "split at {at}"
+            );
+        }
+    };
+    check("Use `items[0]` and ``a`[1]`` now.");
+    check("```\nlet a = b[1];\n\nc [1]\n```\nDone.");
+    check("Use items[0] or a[1][2] or f(x)[1].");
+    check("See [1](http://example.test) there.");
+}
+
+#[test]
+fn a_mark_may_sit_on_its_word_and_follow_code() {
+    let check = |answer: &str| {
+        let (text, citations, _) = run(&[answer], vec![passage(FACT)]);
+        assert_eq!((text.as_str(), citations.len()), (answer, 1), "{answer}");
+    };
+    check("Employees get 27 days of leave[1].");
+    check("`x` Employees get 27 days of leave [1].");
+    check("A lone ` here.\nEmployees get 27 days of leave [1].");
+    assert_eq!(without_marks("a [1] b[2], [x] [3"), "a  b, [x] [3");
+}
+
+#[test]
 fn an_answer_without_marks_gets_the_one_that_fits() {
     let (text, citations, _) = run(
         &["You get 27 days of leave."],

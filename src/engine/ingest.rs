@@ -11,11 +11,13 @@ use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
 use crate::engine::ledger::Ledger;
+use crate::engine::removals::Accepted;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::TextKind;
 use crate::index::{Collection, Replacement};
 use crate::store::{JobRecord, JobState};
+use crate::types::Reader;
 
 /// Chunks that are published as one.
 const BATCH: usize = 256;
@@ -25,6 +27,8 @@ const EMBED: usize = 64;
 const PULSE: Duration = Duration::from_millis(500);
 /// Up to here a scan of the vectors is as quick as an index of them.
 const SCAN: usize = 20_000;
+/// How long one document may be parsed.
+const PARSING: Duration = Duration::from_mins(2);
 
 /// What a job works on.
 enum Work {
@@ -43,21 +47,34 @@ impl Work {
 }
 
 impl Engine {
-    /// Indexes items that a caller sent; returns the job's id at once.
-    pub async fn put(self: &Arc<Self>, collection: &str, items: Vec<Item>) -> Result<String> {
+    /// Indexes items that a caller sent; returns the job's id at once. Nobody replaces what he may not read.
+    pub async fn put(self: &Arc<Self>, collection: &str, items: Vec<Item>, reader: &Reader) -> Result<String> {
+        if let Ok(open) = self.collection(collection)
+            && let Some(item) = items
+                .iter()
+                .find(|item| open.is_hidden(DocumentId::of(&item.uri), reader))
+        {
+            return Err(Error::Forbidden(format!(
+                "the document `{}` may not be replaced with this key; give yours another name",
+                item.uri
+            )));
+        }
         self.start(collection, "put", Work::Items(items)).await
     }
 
     /// Indexes a file or a folder; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
-        let root = path.canonicalize().map_err(|error| {
-            Error::bad_input(
-                "/path",
-                format!("cannot read `{}`: {error}; name a file or a folder", path.display()),
-            )
-        })?;
-        let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
-        self.start(collection, "index", Work::Folder { root, source }).await
+        let walk = move || {
+            let root = path.canonicalize().map_err(|error| {
+                Error::bad_input(
+                    "/path",
+                    format!("cannot read `{}`: {error}; name a file or a folder", path.display()),
+                )
+            })?;
+            let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
+            Ok(Work::Folder { root, source })
+        };
+        self.start(collection, "index", blocking(walk).await?).await
     }
 
     async fn start(self: &Arc<Self>, collection: &str, kind: &str, work: Work) -> Result<String> {
@@ -81,6 +98,7 @@ impl Engine {
             fingerprints: BTreeMap::new(),
             collection,
             record,
+            accepted: self.removals.accept(),
             parsed: Vec::new(),
             ready: Vec::new(),
             started: Instant::now(),
@@ -103,6 +121,7 @@ struct IngestRun {
     collection: Arc<Collection>,
     fingerprints: BTreeMap<String, String>,
     record: JobRecord,
+    accepted: Accepted,
     parsed: Vec<Parsed>,
     ready: Vec<Replacement>,
     started: Instant,
@@ -214,8 +233,14 @@ impl IngestRun {
         Ok(())
     }
 
-    /// Lets the vector engine build its indexes where there is much to search.
+    /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
+    /// search.
     async fn tidy(&self) {
+        if self.record.changed + self.record.deleted > 0
+            && let Err(error) = self.collection.compact().await
+        {
+            tracing::warn!(collection = self.collection.name(), %error, "replaced texts stay on the disk for now");
+        }
         let changed = self.record.added + self.record.changed + self.record.deleted > 0;
         if changed
             && self.collection.statistics().chunks > SCAN
@@ -235,19 +260,21 @@ impl IngestRun {
         }
         let uri = item.uri.clone();
         let parsed = blocking(move || {
-            Ok(parse::document(&item, &print).map(|document| {
+            let parsed = parse::document(&item, &print).map_err(|error| error.to_string());
+            Ok(parsed.map(|document| {
                 let chunks = chunk::split(&document);
                 (document, chunks)
             }))
         });
-        match (parsed.await?, known) {
+        let late = |_| Ok(Err(format!("it could not be read within {} s", PARSING.as_secs())));
+        match (tokio::time::timeout(PARSING, parsed).await.unwrap_or_else(late)?, known) {
             (Ok((document, chunks)), known) => self.parsed.push(Parsed {
                 document,
                 chunks,
                 is_new: known.is_none(),
             }),
             (Err(error), known) => {
-                self.record.add_error(uri.clone(), error.to_string());
+                self.record.add_error(uri.clone(), error);
                 self.fingerprints.remove(&uri);
                 self.fingerprints.extend(known.map(|known| (uri, known)));
             }
@@ -292,11 +319,14 @@ impl IngestRun {
     /// Embeds and publishes all that waits.
     async fn flush(&mut self) -> Result<()> {
         self.embed().await?;
-        let ready = std::mem::take(&mut self.ready);
-        if !ready.is_empty() {
-            self.collection.publish(ready, Vec::new()).await?;
+        let mut ready = std::mem::take(&mut self.ready);
+        if ready.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let _turn = self.engine.publishing().lock().await;
+        let name = self.collection.name();
+        ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
+        self.collection.publish(ready, Vec::new()).await
     }
 
     /// Writes the record down when that was some time ago.

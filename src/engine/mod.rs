@@ -6,11 +6,14 @@ pub mod evidence;
 pub mod extractive;
 pub mod fuse;
 pub mod ingest;
+mod keep;
 mod ledger;
+mod listener;
 pub mod memory;
 pub mod pack;
 pub mod prompt;
 pub mod record;
+mod removals;
 pub mod retrieve;
 pub mod support;
 pub mod views;
@@ -85,6 +88,9 @@ pub struct Engine {
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
+    /// Batches and removals are published in turn, so that none brings back what another removed.
+    publishing: tokio::sync::Mutex<()>,
+    removals: removals::Removals,
     /// What may wait to be indexed, in KiB.
     queue: Arc<tokio::sync::Semaphore>,
     /// Two callers must not open one collection at once.
@@ -100,6 +106,8 @@ impl Engine {
             parts,
             collections: RwLock::default(),
             indexing: Arc::default(),
+            publishing: tokio::sync::Mutex::default(),
+            removals: removals::Removals::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
             opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -151,7 +159,13 @@ impl Engine {
 
     /// The events of an answer; an error means that nothing was sent.
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<EventStream> {
-        answer::start(self, ask).await
+        self.answer_in(ask, ()).await
+    }
+
+    /// The same, with a place among the running answers that is given back when this one has ended, whether or not
+    /// its reader has taken everything.
+    pub async fn answer_in(self: &Arc<Self>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
+        answer::start(self, ask, place).await
     }
 
     /// The open collection of that name.
@@ -234,6 +248,10 @@ impl Engine {
 
     pub(crate) fn collection_folder(&self, name: &str) -> PathBuf {
         self.collections_folder().join(name)
+    }
+
+    pub(crate) fn publishing(&self) -> &tokio::sync::Mutex<()> {
+        &self.publishing
     }
 
     pub(crate) fn indexing(&self) -> &Arc<tokio::sync::Mutex<()>> {

@@ -1,6 +1,6 @@
 //! `/v1/routes`, `/v1/models` and `/v1/collections`: what can answer and what can be searched.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::engine::Engine;
 use crate::error::Fault;
 use crate::http::HttpState;
+use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Id, Problem, reply};
 use crate::http::wire;
 
@@ -18,11 +19,11 @@ pub async fn routes(State(state): State<HttpState>) -> Response {
 }
 
 /// `GET /v1/collections`.
-pub async fn collections(State(state): State<HttpState>) -> Response {
-    let collections = state.engine().collections();
+pub async fn collections(State(state): State<HttpState>, Extension(caller): Extension<Caller>) -> Answer<Response> {
+    let collections = state.engine().collections(&caller.reader())?;
     let view = |one: &crate::engine::CollectionView| json!({ "name": one.name, "documents": one.documents, "chunks": one.chunks });
     let collections: Value = collections.iter().map(view).collect();
-    reply(StatusCode::OK, json!({ "collections": collections }))
+    Ok(reply(StatusCode::OK, json!({ "collections": collections })))
 }
 
 /// `GET /v1/models`, in `OpenAI`'s shape: the routes that can be used.

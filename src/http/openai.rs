@@ -89,7 +89,7 @@ pub async fn chat_completions(
     if let Some(conversation) = &ask.conversation {
         state.engine().file_conversation(conversation, &owner).await?;
     }
-    let events = whole(state.engine().answer(ask).await?, permit);
+    let events = whole(state.engine().answer_in(ask, permit).await?);
     if streams {
         Ok(event_stream(begun(events).await?, writer))
     } else {

@@ -28,15 +28,19 @@ pub(super) fn query(fields: Fields, text: &str, filter: &Filter, reader: &Reader
     if !filter.is_empty() {
         conditions.push((Occur::Must, silent(filter_query(fields, filter))));
     }
-    if let Some(names) = filter::reader_words(reader) {
-        let terms = names.iter().map(|name| Term::from_field_text(fields.principals, name));
-        conditions.push((Occur::Must, silent(Box::new(TermSetQuery::new(terms)))));
-    }
+    conditions.extend(readable(fields, reader).map(|query| (Occur::Must, silent(query))));
     if conditions.is_empty() {
         return Some(words);
     }
     conditions.push((Occur::Must, words));
     Some(Box::new(BooleanQuery::new(conditions)))
+}
+
+/// The chunks that `reader` may read; `None` when that is all of them.
+pub(super) fn readable(fields: Fields, reader: &Reader) -> Option<Box<dyn Query>> {
+    let names = filter::reader_words(reader)?;
+    let terms = names.iter().map(|name| Term::from_field_text(fields.principals, name));
+    Some(Box::new(TermSetQuery::new(terms)))
 }
 
 fn term_query(field: Field, text: &str, option: IndexRecordOption) -> Box<dyn Query> {

@@ -5,13 +5,13 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tantivy::collector::TopDocs;
+use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use uuid::Uuid;
 
-use super::ask;
+use super::{Statistics, ask};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
 
@@ -60,7 +60,7 @@ pub(super) struct Snapshot {
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
     /// Whether any document is not for everyone.
-    restricted: bool,
+    pub restricted: bool,
 }
 
 /// Maps tantivy's errors.
@@ -135,6 +135,18 @@ impl Lexical {
             return Ok(Vec::new());
         };
         snapshot.top(&*query, k)
+    }
+
+    /// See `Collection::readable`.
+    pub fn readable(&self, reader: &Reader) -> Result<Statistics> {
+        let snapshot = self.snapshot();
+        let cards = snapshot.cards.values();
+        let documents = cards.filter(|card| reader.may_read(&card.principals)).count();
+        let chunks = match ask::readable(self.fields, reader) {
+            Some(query) if snapshot.restricted => snapshot.searcher.search(&*query, &Count).map_err(failed)?,
+            _ => snapshot.chunks(),
+        };
+        Ok(Statistics { documents, chunks })
     }
 
     /// See `Collection::idf`.

@@ -134,6 +134,12 @@ impl Collection {
 
     /// The `k` nearest chunks.
     pub async fn vector(&self, vector: Vec<f32>, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+        // Where everything is public there is nothing to check; `passages` looks again.
+        let reader = if self.lexical.snapshot().restricted {
+            reader
+        } else {
+            &Reader::Everything
+        };
         self.vectors.search(vector, filter, reader, k).await
     }
 
@@ -181,6 +187,13 @@ impl Collection {
         self.lexical.snapshot().cards.contains_key(&id)
     }
 
+    /// Whether the document exists and `reader` may not read it.
+    pub fn is_hidden(&self, id: DocumentId, reader: &Reader) -> bool {
+        let snapshot = self.lexical.snapshot();
+        let card = snapshot.cards.get(&id);
+        card.is_some_and(|card| !reader.may_read(&card.principals))
+    }
+
     /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(&self, reader: &Reader, offset: usize, limit: usize) -> Result<(usize, Vec<DocumentCard>)> {
         let snapshot = self.lexical.snapshot();
@@ -211,6 +224,11 @@ impl Collection {
         }
     }
 
+    /// How much of it `reader` may read.
+    pub fn readable(&self, reader: &Reader) -> Result<Statistics> {
+        self.lexical.readable(reader)
+    }
+
     /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
     pub fn idf(&self, term: &str) -> f32 {
         self.lexical.idf(term)
@@ -219,6 +237,11 @@ impl Collection {
     /// Replaces and removes documents in one step that readers see whole or not at all.
     pub async fn publish(&self, batch: Vec<Replacement>, removals: Vec<DocumentId>) -> Result<()> {
         self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
+    }
+
+    /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.
+    pub async fn compact(&self) -> Result<()> {
+        self.writer.compact(&self.lexical).await
     }
 
     /// Lets the vector engine tidy up; may take minutes.

@@ -96,6 +96,26 @@ impl Writer {
         Ok(())
     }
 
+    /// See `Collection::compact`: rewrites the segments that hold deleted texts and removes the old files.
+    pub async fn compact(&self, lexical: &Arc<Lexical>) -> Result<()> {
+        let merge = {
+            let mut writer = self.writer.lock().await;
+            let segments = lexical.index.searchable_segment_metas().map_err(failed)?;
+            let worn: Vec<_> = segments.iter().filter(|one| one.num_deleted_docs() > 0).collect();
+            let worn: Vec<_> = worn.into_iter().map(tantivy::SegmentMeta::id).collect();
+            if worn.is_empty() {
+                return Ok(());
+            }
+            writer.merge(&worn)
+        };
+        merge.await.map_err(failed)?;
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        // The reader lets go of the old files before they are collected.
+        lexical.show(lexical.snapshot().cards.clone())?;
+        writer.garbage_collect_files().await.map_err(failed)?;
+        Ok(())
+    }
+
     /// The last replacement of each document, each chunk with its vector.
     fn check(&self, batch: Vec<Replacement>) -> Result<BTreeMap<DocumentId, Replacement>> {
         let mut last = BTreeMap::new();

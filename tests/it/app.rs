@@ -39,7 +39,7 @@ pub struct TestApp {
     pub upstream: Upstream,
     /// What the router stands on.
     pub engine: Arc<Engine>,
-    /// Its data folder.
+    /// Where its data lies.
     pub data: PathBuf,
     client: reqwest::Client,
 }

@@ -43,8 +43,8 @@ async fn what_is_not_there_is_a_failure_and_only_a_wrong_option_is_wrong_use() {
 async fn an_answer_that_ends_at_the_models_limit_says_so() {
     let app = TestApp::indexed().await;
     app.leave_address();
-    let (code, text, notes) = run(&app.data, &["ask", QUESTION, "--model", "long"]).await;
-    assert!(code == Some(0) && text.contains("Copies"), "{code:?} {text} {notes}");
+    let (code, text, notes) = run(&app.data, &["ask", QUESTION, "--model", "limit"]).await;
+    assert!(code == Some(0) && text.contains("And then"), "{code:?} {text} {notes}");
     assert!(notes.contains("cut at the model's limit"), "{notes}");
     let (_, _, notes) = run(&app.data, &["ask", QUESTION, "--model", "backups"]).await;
     assert_eq!(notes, "");

@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use portolan::error::Result;
-use portolan::gateway::{Embedder, TextKind};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use crate::app::{QUESTION, TestApp, WordHash, eventually, settings};
+use crate::app::{QUESTION, TestApp, eventually, settings};
+use crate::removal::Gated;
 
 async fn index(app: &TestApp, collection: &str, folder: &Path) -> Value {
     let job = app.engine.index_path(collection, folder.to_owned()).await.unwrap();
@@ -186,27 +183,6 @@ async fn what_is_for_some_is_shown_to_no_caller_without_the_right() {
     assert!(found.contains("8841"), "{found}");
 }
 
-/// Embeds as often as it was allowed to.
-struct Gated(Semaphore);
-
-impl Embedder for Gated {
-    fn name(&self) -> &str {
-        WordHash.name()
-    }
-
-    fn dimension(&self) -> usize {
-        WordHash.dimension()
-    }
-
-    fn embed(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Vec<f32>>>> {
-        let embed = async move {
-            self.0.acquire().await.unwrap().forget();
-            WordHash.embed(texts, kind).await
-        };
-        embed.boxed()
-    }
-}
-
 /// The job once it tells of more than none.
 async fn moved(app: &TestApp, path: &str, key: &str) -> Value {
     eventually(async || Some(app.get(path).await.1).filter(|job| job[key].as_u64() > Some(0))).await
@@ -214,9 +190,9 @@ async fn moved(app: &TestApp, path: &str, key: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_seen_to_move() {
-    let gate = Arc::new(Gated(Semaphore::new(0)));
+    let gate = Arc::new(Semaphore::new(0));
     let (app, place) = (
-        TestApp::over(settings(), gate.clone()).await,
+        TestApp::over(settings(), Arc::new(Gated(gate.clone()))).await,
         tempfile::tempdir().unwrap(),
     );
     for number in 0..100 {
@@ -230,13 +206,13 @@ async fn a_job_is_seen_to_move() {
         (&json!(100), &json!(0)),
         "{begun}"
     );
-    gate.0.add_permits(1);
+    gate.add_permits(1);
     let half = moved(&app, &path, "added").await;
     assert!(
         half["added"].as_u64() < Some(100) && half["state"] == "running",
         "{half}"
     );
-    gate.0.add_permits(100);
+    gate.add_permits(100);
     let done = eventually(async || Some(app.get(&path).await.1).filter(|job| job["state"] != "running")).await;
     assert_eq!(
         (&done["state"], &done["added"]),

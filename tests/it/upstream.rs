@@ -16,9 +16,8 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 12] = [
+pub const MODELS: [&str; 13] = [
     "backups",
-    "long",
     "leave",
     "quoting",
     "limited",
@@ -29,6 +28,8 @@ pub const MODELS: [&str; 12] = [
     "cut",
     "faulty",
     "endless",
+    "limit",
+    "flood",
 ];
 
 /// A running provider.
@@ -78,7 +79,6 @@ async fn complete(
     match model.as_str() {
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
-        "long" => ended(&["The backup runs every night at two o'clock [1]. Copies"], "length"),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
         "quoting" => quoting(&request["messages"]),
         "limited" => {
@@ -98,6 +98,8 @@ async fn complete(
         "silent" => std::future::pending().await,
         "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
         "endless" => endless(listeners),
+        "limit" => ending("length", &["The backup runs every night [1]. And then the"]),
+        "flood" => flood(),
         "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
         "faulty" => {
             let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
@@ -115,10 +117,17 @@ enum Ending {
 
 /// An answer as it should be, with usage, finish reason and `[DONE]`.
 fn whole(parts: &[&str]) -> Response {
-    ended(parts, "stop")
+    ending("stop", parts)
 }
 
-fn ended(parts: &[&str], reason: &str) -> Response {
+/// More than anybody reads.
+fn flood() -> Response {
+    let frame = Bytes::from(format!("data: {}\n\n", text(&"many words ".repeat(6_000))));
+    let body = Body::from_stream(stream::repeat(frame).map(Ok::<_, Infallible>));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn ending(reason: &str, parts: &[&str]) -> Response {
     let mut lines: Vec<String> = parts.iter().map(|part| text(part)).collect();
     lines.push(chunk(
         &json!([{ "index": 0, "delta": {}, "finish_reason": reason }]),

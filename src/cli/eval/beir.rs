@@ -68,7 +68,7 @@ async fn index(engine: &Arc<Engine>, name: &str, documents: Vec<Row>) -> Result<
         principals: Vec::new(),
         modified: None,
     });
-    let job = engine.put(name, items.collect()).await?;
+    let job = engine.put(name, items.collect(), &Reader::Everything).await?;
     let mut pulse = tokio::time::interval(Duration::from_secs(1));
     loop {
         pulse.tick().await;
