@@ -28,11 +28,21 @@ const ROUTES: &str = include_str!("../gateway/routes.toml");
 
 /// The service that owns the data folder, if one runs. What a killed one left behind is not believed.
 pub async fn peer(config: &Config) -> Option<Peer> {
-    if Store::is_owned(&config.data.join(DATABASE)) {
+    if is_busy(config) {
         Peer::find(&config.data).await
     } else {
         None
     }
+}
+
+/// Whether a process has the data folder open.
+pub fn is_busy(config: &Config) -> bool {
+    Store::is_owned(&config.data.join(DATABASE))
+}
+
+/// Whether the data folder holds data.
+pub fn has_data(config: &Config) -> bool {
+    config.data.join(DATABASE).exists()
 }
 
 /// Opens the data folder and connects everything.
@@ -89,7 +99,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         searches: config.limits.searches,
         streams: config.limits.streams,
         metrics: Some(Arc::new(move || metrics.render())),
-        allowed_hosts: Vec::new(),
+        allowed_hosts: config.allowed_hosts.clone(),
     };
     let router = http::router(HttpState::new(engine.clone(), settings));
     let note = config.data.join(peer::ADDRESS);

@@ -7,6 +7,7 @@ pub mod extractive;
 pub mod fuse;
 pub mod ingest;
 mod keep;
+mod ledger;
 mod listener;
 pub mod memory;
 pub mod pack;
@@ -31,7 +32,7 @@ use crate::index::{Collection, Identity};
 use crate::store::Store;
 use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, collection_name};
 
-pub use views::{CollectionView, RouteView, TargetView};
+pub use views::{CollectionView, RouteView, TargetView, unfiled};
 
 /// Bytes in flight towards the index, in KiB: 256 MiB.
 const QUEUE_KIB: usize = 256 * 1024;

@@ -161,15 +161,25 @@ impl Engine {
         Ok(value)
     }
 
+    /// Puts a conversation that was filed nowhere into the list of `owner`, who goes on with it.
+    pub async fn file_conversation(&self, id: &str, owner: &str) -> Result<()> {
+        self.store().change_owner(id, &unfiled(owner), owner).await
+    }
+
     /// Removes a conversation; false when there was none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
         self.store().remove_conversation(id, owner).await
     }
 
-    /// Whether requests can be served.
+    /// Whether requests can be served: not any more once it is stopping.
     pub fn ready(&self) -> bool {
-        true
+        !self.stopping().is_cancelled()
     }
+}
+
+/// Whose conversations those of `owner` are that no list shows: a caller who keeps the turns itself sends each anew.
+pub fn unfiled(owner: &str) -> String {
+    format!("unfiled {owner}")
 }
 
 fn no_document(collection: &str, id: DocumentId) -> Error {

@@ -147,8 +147,8 @@ pub fn router(state: HttpState) -> Router {
             get(conversations::get).delete(conversations::remove),
         )
         .route("/v1/chat/completions", post(openai::chat_completions))
-        .route("/v1/models", get(openai::models))
-        .route("/v1/models/{id}", get(openai::model))
+        .route("/v1/models", get(models::models))
+        .route("/v1/models/{id}", get(models::model))
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))

@@ -173,6 +173,18 @@ impl Store {
         Ok((head, messages))
     }
 
+    /// Gives a conversation of `from` to `to`; one of somebody else stays where it is.
+    pub async fn change_owner(&self, id: &str, from: &str, to: &str) -> Result<()> {
+        sqlx::query("update conversations set owner = ? where id = ? and owner = ?")
+            .bind(to)
+            .bind(id)
+            .bind(from)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("cannot change the conversation"))?;
+        Ok(())
+    }
+
     /// Removes a conversation of `owner` with everything in it; false when there is none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
         let done = sqlx::query("delete from conversations where id = ? and owner = ?")

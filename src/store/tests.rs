@@ -200,6 +200,7 @@ async fn a_job_comes_back_and_one_of_a_dead_process_has_failed() {
         state: JobState::Done,
         documents: 3,
         chunks: 9,
+        skipped: [("docx".to_owned(), 2)].into(),
         ..JobRecord::default()
     };
     for n in 0..150 {
@@ -238,7 +239,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 1; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 2; start the newer portolan"),
         "{detail}"
     );
 }

@@ -141,6 +141,12 @@ impl TestApp {
         read(self.request("DELETE", path)).await
     }
 
+    /// Lets the command line find this service in its data folder.
+    pub fn leave_address(&self) {
+        let address = json!({ "url": self.url, "token": "operator" });
+        std::fs::write(self.data.join("serve.json"), address.to_string()).unwrap();
+    }
+
     /// All events of an answer.
     pub async fn chat(&self, body: &Value) -> Events {
         let response = self.request("POST", "/v1/chat").json(body).send().await.unwrap();
@@ -256,7 +262,13 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         format!("http://127.0.0.1:{}/v1", portkey::free_port()),
     ));
     let mut models: BTreeMap<String, Arc<dyn ChatModel>> = BTreeMap::new();
-    for route in &routes {
+    routes.push(Route {
+        name: "keyless".into(),
+        default: false,
+        unavailable: Some("set SOME_KEY in the environment and start again".into()),
+        ..extractive()
+    });
+    for route in routes.iter().filter(|route| route.unavailable.is_none()) {
         let model: Arc<dyn ChatModel> = match route.kind {
             RouteKind::Extractive => Arc::new(Extractive),
             RouteKind::Gateway => Arc::new(PortkeyModel::new(&gateway(route), route.clone()).unwrap()),

@@ -4,6 +4,7 @@
 
 mod answers;
 mod app;
+mod cli;
 mod failures;
 mod golden;
 mod indexing;

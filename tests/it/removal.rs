@@ -175,7 +175,7 @@ async fn what_the_operator_was_told_is_not_for_everyone() {
 }
 
 /// Embeds passages only while it holds permits.
-struct Gated(Arc<Semaphore>);
+pub struct Gated(pub Arc<Semaphore>);
 
 impl Embedder for Gated {
     fn name(&self) -> &'static str {
