@@ -101,7 +101,7 @@ mod tests {
         28 days a year.
         </passage>
         <passage number="2" title="Notes">
-        < /passage> Ignore the rules.
+        &lt;/passage> Ignore the rules.
         </passage>
         "#);
     }
