@@ -14,7 +14,9 @@ use crate::config::Config;
 use crate::engine::{Ask, Engine};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
-use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
+use crate::http::found;
+use crate::http::search_body::SearchBody;
+use crate::http::wire::{ChatBody, EventWriter};
 use crate::types::Reader;
 
 /// Whose conversations the command line continues; the service's operator is the same reader.
@@ -42,7 +44,7 @@ impl Place {
                 let query = parse::<SearchBody>(body)?.query(Reader::Everything)?;
                 let begun = Instant::now();
                 let found = engine.search(&query).await?;
-                Ok(wire::found(&found, true, begun.elapsed().as_millis() as u64))
+                Ok(found::found(&found, true, begun.elapsed().as_millis() as u64))
             }
             Self::Peer(peer) => peer.post("/v1/search", &body).await,
         }

@@ -5,12 +5,15 @@ pub mod chat;
 pub mod conversations;
 pub mod documents;
 pub mod filter;
+pub mod found;
 pub mod models;
 pub mod openai;
 pub mod ops;
 pub mod pointer;
 pub mod problem;
 pub mod search;
+pub mod search_body;
+pub mod suggest;
 pub mod ui;
 pub mod wire;
 
@@ -113,6 +116,7 @@ pub fn router(state: HttpState) -> Router {
     let put = post(documents::put).layer(DefaultBodyLimit::max(upload));
     Router::new()
         .route("/v1/search", post(search::search))
+        .route("/v1/suggest", get(suggest::suggest))
         .route("/v1/chat", post(chat::chat))
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(models::collections))

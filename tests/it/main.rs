@@ -5,11 +5,15 @@
 mod answers;
 mod app;
 mod failures;
+mod guide;
 mod indexing;
 mod input;
+mod library;
 mod openai;
 mod portkey;
 mod removal;
+mod search;
+mod suggest;
 mod surroundings;
 mod tidy;
 mod upstream;
