@@ -241,7 +241,8 @@ pub struct Verdict {
     pub nearest: Vec<Passage>,
 }
 
-/// What a chat sends, in this order: started, sources, (text | citation)*, verdict, usage, then done or failed.
+/// What a chat sends, in this order: started, sources, (text | citation)*, verdict unless it failed, usage, then done
+/// or failed.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The run exists.

@@ -168,14 +168,15 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
         follow(engine, &run, &mut tracker, &mut told, events).await
     };
     let text = if declined { DECLINED } else { tracker.text() };
-    let verdict = verdict(&run, &tracker);
+    // Of an answer that failed nobody can say whether the documents would have answered.
+    let verdict = outcome.is_ok().then(|| verdict(&run, &tracker));
     let record = AnswerRecord {
         id: run.message.clone(),
         run: run.id.clone(),
         route: run.route.name.clone(),
         text: text.to_owned(),
         complete: outcome.is_ok(),
-        outcome: Some(verdict.outcome),
+        outcome: verdict.as_ref().map(|verdict| verdict.outcome),
         sources: if declined {
             record::numbered(&[])
         } else {
@@ -187,7 +188,9 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     };
     let stored = keep(engine, &run, &record).await;
     measure(&run, &told, outcome.as_ref().err(), began.elapsed());
-    let _ = events.send(Event::Verdict(verdict)).await;
+    if let Some(verdict) = verdict {
+        let _ = events.send(Event::Verdict(verdict)).await;
+    }
     let _ = events
         .send(Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms))
         .await;

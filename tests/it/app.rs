@@ -63,11 +63,16 @@ impl TestApp {
 
     /// The same with other settings.
     pub async fn with(settings: HttpSettings) -> Self {
+        Self::over(settings, Arc::new(WordHash)).await
+    }
+
+    /// The same with another embedder.
+    pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let data = folder();
         let upstream = Upstream::start().await;
-        let engine = Engine::open(parts(&data, &upstream).await).await.unwrap();
+        let engine = Engine::open(parts(&data, &upstream, embedder).await).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(HttpState::new(engine.clone(), settings));
@@ -200,14 +205,15 @@ impl Events {
         self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
+    /// The data of the events of that name.
+    pub fn all(&self, name: &str) -> Vec<&Value> {
+        let found = self.0.iter().filter(|(own, _)| own == name);
+        found.map(|(_, data)| data).collect()
+    }
+
     /// The data of the only event of that name.
     pub fn data(&self, name: &str) -> &Value {
-        let found: Vec<&Value> = self
-            .0
-            .iter()
-            .filter(|(own, _)| own == name)
-            .map(|(_, data)| data)
-            .collect();
+        let found = self.all(name);
         assert_eq!(found.len(), 1, "`{name}` in {:?}", self.names());
         found[0]
     }
@@ -230,7 +236,7 @@ fn folder() -> PathBuf {
     path
 }
 
-async fn parts(data: &Path, upstream: &Upstream) -> Parts {
+async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) -> Parts {
     // The real gateway listens on when nobody listens to it; the endless model stands in its place, to see who leaves.
     let gateway = |route: &Route| Gateway {
         url: if route.name == "endless" {
@@ -256,7 +262,7 @@ async fn parts(data: &Path, upstream: &Upstream) -> Parts {
     }
     Parts {
         data: data.to_owned(),
-        embedder: Arc::new(WordHash),
+        embedder,
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),
         routes,
         models,

@@ -17,7 +17,7 @@ async fn check(route: &str, expected: Expected) -> TestApp {
     let events = app.chat(&json!({ "message": QUESTION, "route": route })).await;
     let names = events.names();
     assert_eq!(names.last(), Some(&"failed"), "{names:?}");
-    assert!(!names.contains(&"done"), "{names:?}");
+    assert!(!names.contains(&"done") && !names.contains(&"verdict"), "{names:?}");
     let failed = events.data("failed");
     let kind = format!("urn:portolan:problem:{}", expected.kind);
     assert_eq!(failed["problem"]["type"], kind.as_str(), "{failed}");

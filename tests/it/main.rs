@@ -5,6 +5,7 @@
 mod answers;
 mod app;
 mod failures;
+mod golden;
 mod guide;
 mod indexing;
 mod input;

@@ -1,5 +1,6 @@
 //! A provider in `OpenAI`'s shape that does what the model's name says.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,9 +16,10 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 10] = [
+pub const MODELS: [&str; 11] = [
     "backups",
     "leave",
+    "quoting",
     "limited",
     "broken",
     "disguised",
@@ -71,11 +73,12 @@ async fn complete(
     Json(request): Json<Value>,
 ) -> Response {
     let model = request["model"].as_str().unwrap().to_owned();
-    requests.lock().unwrap().push(request);
+    requests.lock().unwrap().push(request.clone());
     match model.as_str() {
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
+        "quoting" => quoting(&request["messages"]),
         "limited" => {
             let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
             (
@@ -121,6 +124,31 @@ fn whole(parts: &[&str]) -> Response {
     ));
     lines.push("[DONE]".into());
     frames(lines, Ending::Closed)
+}
+
+/// The sentence of the evidence that shares most words with the question, and its mark.
+fn quoting(messages: &Value) -> Response {
+    let content = |message: Option<&Value>| message.unwrap()["content"].as_str().unwrap().to_owned();
+    let messages = messages.as_array().unwrap();
+    let (evidence, question) = (content(messages.first()), content(messages.last()));
+    let words = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| word.len() > 3).map(str::to_lowercase).collect()
+    };
+    let asked = words(&question);
+    let mut best = (0, "The documents do not say.".to_owned());
+    for (at, passage) in evidence.split("<passage number=").skip(1).enumerate() {
+        let text = passage.split_once('\n').map_or("", |(_, text)| text);
+        let text = text.split("</passage>").next().unwrap_or_default();
+        for sentence in text.split_inclusive(['.', '\n']).map(str::trim) {
+            let shared = words(sentence).intersection(&asked).count();
+            if shared > best.0 {
+                best = (shared, format!("{sentence} [{}]", at + 1));
+            }
+        }
+    }
+    let half = best.1.floor_char_boundary(best.1.len() / 2);
+    whole(&[&best.1[..half], &best.1[half..]])
 }
 
 /// One text and then nothing.
