@@ -6,6 +6,7 @@ pub mod citations;
 pub mod diversify;
 pub mod duplicates;
 pub mod evidence;
+mod explain;
 pub mod extractive;
 mod facets;
 pub mod fuse;

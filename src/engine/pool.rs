@@ -25,8 +25,8 @@ pub(super) struct Candidate {
     pub duplicates: Vec<ChunkId>,
 }
 
-/// One collection and how far its legs saw.
-pub(super) struct Shore {
+/// One collection of the search and how far its legs saw.
+pub(super) struct Searched {
     /// The collection.
     pub collection: Arc<Collection>,
     /// What the vector leg found.
@@ -41,21 +41,24 @@ pub(super) struct Shore {
 
 /// All candidates, best first.
 pub(super) struct Pool {
-    pub shores: Vec<Shore>,
+    pub searched: Vec<Searched>,
     pub candidates: Vec<Candidate>,
     pub degraded: Vec<String>,
     pub trace: Vec<Step>,
     /// Duplicates with their collection, and what stands for each.
     pub folded: Vec<(usize, ChunkId, ChunkId)>,
     /// The order after each step, when it is to be explained.
-    orders: Option<Vec<(&'static str, Vec<(ChunkId, f32)>)>>,
+    orders: Option<Vec<Order>>,
 }
+
+/// A step's name, and the candidates as it left them with what decided.
+type Order = (&'static str, Vec<(ChunkId, f32)>);
 
 impl Pool {
     /// Merges what the collections found.
     pub fn new(found: Vec<(Arc<Collection>, Retrieved)>, explain: bool) -> Self {
         let mut pool = Self {
-            shores: Vec::with_capacity(found.len()),
+            searched: Vec::with_capacity(found.len()),
             candidates: Vec::new(),
             degraded: Vec::new(),
             trace: Vec::new(),
@@ -70,7 +73,7 @@ impl Pool {
                 score: hit.scores.fused,
                 duplicates: Vec::new(),
             }));
-            pool.shores.push(Shore {
+            pool.searched.push(Searched {
                 collection,
                 vector: retrieved.vector,
                 lowest: retrieved.lowest,
@@ -174,9 +177,15 @@ impl Pool {
         self.candidates.iter().find(|one| one.of == of && one.chunk == chunk)
     }
 
+    /// The candidates of one collection, best first.
+    pub fn of(&self, of: usize) -> Vec<ChunkId> {
+        let own = self.candidates.iter().filter(|one| one.of == of);
+        own.map(|one| one.chunk).collect()
+    }
+
     /// All that a collection gave, folded or not.
     pub fn held(&self, of: usize) -> HashSet<ChunkId> {
-        let candidates = self.candidates.iter().filter(|one| one.of == of).map(|one| one.chunk);
+        let candidates = self.of(of).into_iter();
         let folded = self.folded.iter().filter(|one| one.0 == of).map(|one| one.1);
         candidates.chain(folded).collect()
     }
@@ -199,7 +208,7 @@ impl Pool {
 
     /// The ids of the first `window` candidates of each collection.
     fn ids(&self, window: usize) -> Vec<Vec<ChunkId>> {
-        let mut ids = vec![Vec::new(); self.shores.len()];
+        let mut ids = vec![Vec::new(); self.searched.len()];
         for one in &self.candidates[..window] {
             ids[one.of].push(one.chunk);
         }
@@ -208,8 +217,8 @@ impl Pool {
 
     fn refresh(&mut self, query: &Query, recency: &Recency) -> Result<()> {
         let mut owners = HashMap::new();
-        for (shore, ids) in self.shores.iter().zip(self.ids(self.window())) {
-            owners.extend(shore.collection.owners(&ids, query.reader())?);
+        for (place, ids) in self.searched.iter().zip(self.ids(self.window())) {
+            owners.extend(place.collection.owners(&ids, query.reader())?);
         }
         let window = self.keep(|one| owners.contains_key(&one.chunk));
         let best = &mut self.candidates[..window];
@@ -238,8 +247,8 @@ impl Pool {
     /// The texts of the refined candidates, in their order.
     fn texts(&mut self, query: &Query) -> Result<Vec<String>> {
         let mut texts: HashMap<ChunkId, String> = HashMap::new();
-        for (shore, ids) in self.shores.iter().zip(self.ids(self.window())) {
-            texts.extend(shore.collection.texts(&ids, query.reader())?);
+        for (place, ids) in self.searched.iter().zip(self.ids(self.window())) {
+            texts.extend(place.collection.texts(&ids, query.reader())?);
         }
         let held = self.keep(|one| texts.contains_key(&one.chunk));
         let best = self.candidates.iter().take(held);

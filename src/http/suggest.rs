@@ -93,7 +93,7 @@ fn completion(one: &Completion) -> Value {
 fn as_q(mut error: Error) -> Error {
     if let Error::BadInput { faults, .. } = &mut error {
         for fault in faults.iter_mut().filter(|fault| fault.pointer == "/query") {
-            fault.pointer = "/q".to_owned();
+            fault.pointer = "/q".into();
         }
     }
     error

@@ -47,7 +47,7 @@ impl Directory {
     }
 
     /// How many documents there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.cards.len()
     }
 
@@ -211,7 +211,7 @@ mod tests {
     fn sorted(values: &[Value], descending: bool) -> Vec<String> {
         let directory = directory(values);
         let column = directory.column("f");
-        let mut numbers: Vec<u32> = (0..directory.len() as u32).collect();
+        let mut numbers: Vec<u32> = (0..directory.count() as u32).collect();
         numbers.sort_by_key(|number| (column.rank(*number, descending), directory.card(*number).uri.clone()));
         let sort = Sort {
             field: "f".into(),

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tantivy::columnar::Column as Numbers;
-use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, Occur, Query};
+use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, Occur, Query, Weight};
 use tantivy::{DocAddress, DocSet, TERMINATED};
 use uuid::Uuid;
 
@@ -58,8 +58,10 @@ pub struct Ranked {
 /// The best matches of one document.
 #[derive(Clone, Debug)]
 pub struct Grouped {
-    /// Best first, at least one.
-    pub best: Vec<Ranked>,
+    /// What stands for it.
+    pub best: Ranked,
+    /// The next best.
+    pub more: Vec<ChunkId>,
     /// How many there are.
     pub total: usize,
 }
@@ -70,7 +72,8 @@ impl Collection {
         let snapshot = self.lexical.snapshot();
         let query = snapshot.matching(matching);
         let mut count = 0;
-        snapshot.walk(&*query, false, |_, _, _| {
+        let weight = query.weight(snapshot.unscored()).map_err(failed)?;
+        snapshot.walk(&*weight, |_, _, _| {
             count += 1;
             if count < most {
                 ControlFlow::Continue(())
@@ -89,7 +92,8 @@ impl Collection {
         let mut rows = Vec::new();
         // The chunks of a document lie next to each other.
         let mut last = (0, None);
-        snapshot.walk(&*query, true, |at, owner, score| {
+        let weight = query.weight(snapshot.scored()).map_err(failed)?;
+        snapshot.walk(&*weight, |at, owner, score| {
             if last.0 != owner {
                 last = (owner, directory.number(owner));
             }
@@ -108,7 +112,8 @@ impl Collection {
         let query = ask::among(snapshot.fields, chunks, &Filter::default(), snapshot.reader(reader));
         let mut owners = HashMap::with_capacity(chunks.len());
         let mut outcome = Ok(());
-        snapshot.walk(&*query, false, |at, owner, _| {
+        let weight = query.weight(snapshot.unscored()).map_err(failed)?;
+        snapshot.walk(&*weight, |at, owner, _| {
             match (snapshot.id_at(at), directory.number(owner)) {
                 (Ok(Some(id)), Some(number)) => drop(owners.insert(id, Arc::clone(directory.card(number)))),
                 (Err(error), _) => outcome = Err(error),
@@ -143,32 +148,27 @@ impl Snapshot {
         }
     }
 
-    /// Shows `row` each chunk that `query` matches: where it lies, the half of its document's id and its score.
-    fn walk(
-        &self,
-        query: &dyn Query,
-        scored: bool,
-        mut row: impl FnMut(DocAddress, u64, f32) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let scoring = if scored {
-            EnableScoring::enabled_from_statistics_provider(self, &self.searcher)
-        } else {
-            EnableScoring::disabled_from_searcher(&self.searcher)
-        };
-        let weight = query.weight(scoring).map_err(failed)?;
+    fn scored(&self) -> EnableScoring<'_> {
+        EnableScoring::enabled_from_statistics_provider(self, &self.searcher)
+    }
+
+    fn unscored(&self) -> EnableScoring<'_> {
+        EnableScoring::disabled_from_searcher(&self.searcher)
+    }
+
+    /// Shows `row` each matching chunk: where it lies, the half of its document's id and its score.
+    fn walk(&self, weight: &dyn Weight, mut row: impl FnMut(DocAddress, u64, f32) -> ControlFlow<()>) -> Result<()> {
         for (segment, place) in self.searcher.segment_readers().iter().zip(0..) {
             let owners = segment.fast_fields().u64("owner").map_err(failed)?;
-            let mut scorer = weight.scorer(segment, 1.0).map_err(failed)?;
-            let mut at = scorer.doc();
+            let mut matching = weight.scorer(segment, 1.0).map_err(failed)?;
+            let mut at = matching.doc();
             while at != TERMINATED {
                 let owner = owners.first(at).unwrap_or(0);
-                if owner != 0 && !segment.is_deleted(at) {
-                    let score = if scored { scorer.score() } else { 0.0 };
-                    if row(DocAddress::new(place, at), owner, score).is_break() {
-                        return Ok(());
-                    }
+                let held = owner != 0 && !segment.is_deleted(at);
+                if held && row(DocAddress::new(place, at), owner, matching.score()).is_break() {
+                    return Ok(());
                 }
-                at = scorer.advance();
+                at = matching.advance();
             }
         }
         Ok(())
@@ -239,7 +239,7 @@ impl Matches {
     /// The first `k` documents by their best matches, each with at most `size` of them.
     pub fn groups(&self, sort: &[Sort], k: usize, size: usize) -> Vec<Grouped> {
         let sort = self.sorting(sort);
-        let mut bests: Vec<Option<(Row, usize)>> = vec![None; self.snapshot.directory().len()];
+        let mut bests: Vec<Option<(Row, usize)>> = vec![None; self.snapshot.directory().count()];
         for row in &self.rows {
             let best = &mut bests[row.owner as usize];
             *best = match *best {
@@ -260,7 +260,8 @@ impl Matches {
             let mut rows = members.remove(&best.owner).unwrap_or_default();
             first(&mut rows, size, |left, right| self.compare(&[], left, right));
             Grouped {
-                best: rows.iter().map(|row| self.ranked(row)).collect(),
+                best: self.ranked(&best),
+                more: rows.iter().skip(1).map(|row| self.id(row)).collect(),
                 total,
             }
         });
@@ -269,7 +270,7 @@ impl Matches {
 
     /// Which documents have a match, by their numbers.
     fn seen(&self) -> Vec<bool> {
-        let mut seen = vec![false; self.snapshot.directory().len()];
+        let mut seen = vec![false; self.snapshot.directory().count()];
         for row in &self.rows {
             seen[row.owner as usize] = true;
         }

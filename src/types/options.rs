@@ -125,7 +125,7 @@ fn named(pointer: &str, field: &str) -> Result<()> {
     Err(Error::bad_input(pointer, detail))
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
+fn within<T: PartialOrd + Copy + std::fmt::Display>(
     pointer: &str,
     value: T,
     range: std::ops::RangeInclusive<T>,

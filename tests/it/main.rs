@@ -12,6 +12,7 @@ mod input;
 mod library;
 mod openai;
 mod portkey;
+mod refine;
 mod removal;
 mod search;
 mod suggest;
