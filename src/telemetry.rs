@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
-use metrics::{Unit, describe_histogram};
+use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -17,6 +17,8 @@ pub const TOKEN_USAGE: &str = "gen_ai_client_token_usage";
 pub const REQUEST_DURATION: &str = "http_server_request_duration_seconds";
 /// Seconds of one `stage` of a search.
 pub const RETRIEVAL_DURATION: &str = "portolan_retrieval_duration_seconds";
+/// Searches by `outcome`: `hit` was answered from memory, `miss` was made, `not_kept` failed or was degraded.
+pub const SEARCH_CACHE: &str = "portolan_search_cache_total";
 
 /// The bounds that the `GenAI` conventions advise for durations.
 /// <https://github.com/open-telemetry/semantic-conventions-genai>, `docs/gen-ai/gen-ai-metrics.md`
@@ -119,6 +121,7 @@ fn install() -> PrometheusHandle {
     );
     describe_histogram!(TOKEN_USAGE, Unit::Count, "Tokens of a call to a model, by type.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time of an HTTP request.");
+    describe_counter!(SEARCH_CACHE, "Searches by whether the cache had them.");
     describe_histogram!(RETRIEVAL_DURATION, Unit::Seconds, "Time of one stage of a search.");
     handle
 }

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata};
 
+mod options;
+mod page;
 mod query;
 
+pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
+pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
 };
@@ -36,6 +40,8 @@ pub struct Scores {
     pub vector_rank: Option<usize>,
     /// After fusion; the order of the results.
     pub fused: f32,
+    /// How new its document is, 0 to 1, when newer ones gain.
+    pub recency: Option<f32>,
 }
 
 /// What is known of a document without its text.
@@ -68,6 +74,8 @@ pub struct Passage {
     pub scores: Scores,
     /// Byte ranges of `chunk.text` that match the query's words.
     pub highlights: Vec<Range<usize>>,
+    /// What a search shows beside it.
+    pub display: Display,
 }
 
 /// What a search found.
@@ -79,6 +87,8 @@ pub struct Found {
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
+    /// What all passages share.
+    pub page: Page,
 }
 
 /// One step of a trace.

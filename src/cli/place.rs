@@ -15,7 +15,9 @@ use crate::engine::{Ask, Engine};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
 use crate::http::auth::OPERATOR;
-use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
+use crate::http::found;
+use crate::http::search_body::SearchBody;
+use crate::http::wire::{ChatBody, EventWriter};
 use crate::types::Reader;
 
 /// How long a command waits for another one that uses the data.
@@ -66,7 +68,7 @@ impl Place {
                 let query = body.query(Reader::Everything)?;
                 let begun = Instant::now();
                 let found = engine.search(&query).await?;
-                Ok(wire::found(&found, explain, begun.elapsed().as_millis() as u64))
+                Ok(found::found(&found, explain, begun.elapsed().as_millis() as u64))
             }
             Self::Peer(peer) => peer.post("/v1/search", &body).await,
         }

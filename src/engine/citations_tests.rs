@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexer::types::{Chunk, ChunkContext, ChunkId, DocumentId, Metadata};
 
 use super::*;
-use crate::types::{DocumentCard, Scores};
+use crate::types::{Display, DocumentCard, Scores};
 
 pub fn passage(text: &str) -> Passage {
     let (document, metadata) = (DocumentId::of("a.md"), Metadata::new());
@@ -40,6 +40,7 @@ pub fn passage(text: &str) -> Passage {
         chunk: Arc::new(chunk),
         scores: Scores::default(),
         highlights: vec![],
+        display: Display::default(),
     }
 }
 

@@ -1,9 +1,14 @@
 //! The order of the steps: `search` and `answer` read as the diagram in DESIGN.md, a line a step.
 
 pub mod answer;
+mod cache;
 pub mod citations;
+pub mod diversify;
+pub mod duplicates;
 pub mod evidence;
+mod explain;
 pub mod extractive;
+mod facets;
 pub mod fuse;
 pub mod ingest;
 mod keep;
@@ -11,10 +16,15 @@ mod ledger;
 mod listener;
 pub mod memory;
 pub mod pack;
+mod pool;
 pub mod prompt;
+pub mod recency;
 pub mod record;
 mod removals;
 pub mod retrieve;
+mod search;
+mod shingles;
+pub mod suggest;
 pub mod support;
 pub mod views;
 
@@ -30,7 +40,7 @@ use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
 use crate::store::Store;
-use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, collection_name};
+use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
 
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
 
@@ -85,6 +95,7 @@ pub struct Parts {
 /// Search, answers and indexing over the open collections.
 pub struct Engine {
     parts: Parts,
+    cache: cache::SearchCache,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
@@ -104,6 +115,7 @@ impl Engine {
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
         let engine = Self {
             parts,
+            cache: cache::SearchCache::new(),
             collections: RwLock::default(),
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
@@ -127,34 +139,9 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Passages for a query, best first.
+    /// Passages for a query, best first. Equal queries over the same state of their collections share one search.
     pub async fn search(&self, query: &Query) -> Result<Found> {
-        let depth = query.offset() + query.limit();
-        let mut all = Found::default();
-        for name in query.collections() {
-            let collection = self.collection(name)?;
-            let found = retrieve::search(&collection, &self.parts.embedder, query, depth).await?;
-            all.passages.extend(found.passages);
-            all.degraded.extend(found.degraded);
-            all.trace.extend(found.trace);
-        }
-        // Ties go to the smaller id, so the order never wavers.
-        let order = |a: &Passage, b: &Passage| {
-            b.scores
-                .fused
-                .total_cmp(&a.scores.fused)
-                .then(a.chunk.id.cmp(&b.chunk.id))
-        };
-        all.passages.sort_by(order);
-        all.passages = all
-            .passages
-            .into_iter()
-            .skip(query.offset())
-            .take(query.limit())
-            .collect();
-        all.degraded.sort();
-        all.degraded.dedup();
-        Ok(all)
+        self.cache.search(self, query).await
     }
 
     /// The events of an answer; an error means that nothing was sent.

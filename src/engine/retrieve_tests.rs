@@ -24,7 +24,7 @@ impl Embedder for Constant {
     }
 }
 
-async fn sail(collection: &Arc<Collection>, mode: Mode) -> Result<Found> {
+async fn sail(collection: &Arc<Collection>, mode: Mode) -> Result<Retrieved> {
     let input = QueryInput {
         text: "sail".into(),
         mode,
@@ -32,7 +32,7 @@ async fn sail(collection: &Arc<Collection>, mode: Mode) -> Result<Found> {
     };
     let query = Query::parse(input, Reader::Everything)?;
     let embedder: Arc<dyn Embedder> = Arc::new(Constant);
-    search(collection, &embedder, &query, 10).await
+    search(collection, &embedder, &query).await
 }
 
 #[tokio::test]
@@ -47,12 +47,12 @@ async fn words_alone_answer_until_the_server_is_back() {
 
     let collection = open_over(folder.path(), Some(double.store("docs"))).await.unwrap();
     let found = sail(&collection, Mode::Hybrid).await.unwrap();
-    assert_eq!((found.passages.len(), found.degraded), (1, vec!["vector".to_owned()]));
+    assert_eq!((found.fused.len(), found.degraded), (1, vec!["vector".to_owned()]));
     assert!(sail(&collection, Mode::Vector).await.is_err());
 
     double.start();
     for mode in [Mode::Hybrid, Mode::Vector] {
         let found = sail(&collection, mode).await.unwrap();
-        assert_eq!((found.passages.len(), found.degraded), (1, Vec::new()), "{mode:?}");
+        assert_eq!((found.fused.len(), found.degraded), (1, Vec::new()), "{mode:?}");
     }
 }

@@ -5,12 +5,15 @@ pub mod chat;
 pub mod conversations;
 pub mod documents;
 pub mod filter;
+pub mod found;
 pub mod models;
 pub mod openai;
 pub mod ops;
 pub mod pointer;
 pub mod problem;
 pub mod search;
+pub mod search_body;
+pub mod suggest;
 pub mod ui;
 pub mod wire;
 
@@ -129,6 +132,7 @@ pub fn router(state: HttpState) -> Router {
     let question = limit.min(QUESTION_BYTES);
     let questions = Router::new()
         .route("/v1/search", post(search::search))
+        .route("/v1/suggest", get(suggest::suggest))
         .route("/v1/chat", post(chat::chat))
         .layer(DefaultBodyLimit::max(question))
         .layer(Extension(BodyLimit(question)));

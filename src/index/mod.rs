@@ -2,11 +2,15 @@
 
 pub mod analyse;
 mod ask;
+pub mod directory;
+mod display;
 pub mod edge;
 pub mod filter;
 pub mod lexical;
+pub mod matches;
 pub mod publish;
 pub mod qdrant;
+pub mod suggest;
 pub mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::types::{Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+use crate::types::{Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
 use edge::EdgeStore;
 use lexical::Lexical;
 pub use publish::Replacement;
@@ -27,7 +31,7 @@ use vectors::VectorStore;
 /// Version of `analyse`; another one finds other words, so it needs a new index.
 pub const ANALYSER: &str = "unicode-english-1";
 /// Version of the fields in tantivy and of the payload of a vector.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What an index was made with; an index is opened with the same or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,6 +174,7 @@ impl Collection {
                     fused: hit.score,
                     ..Scores::default()
                 },
+                display: Display::default(),
             });
         }
         Ok(passages)
@@ -247,7 +252,14 @@ impl Collection {
 
     /// Lets the vector engine tidy up; may take minutes.
     pub async fn optimize(&self) -> Result<()> {
-        self.vectors.optimize().await
+        let outcome = self.vectors.optimize().await;
+        self.lexical.changed();
+        outcome
+    }
+
+    /// Another number after each change of what a search may find.
+    pub fn generation(&self) -> u64 {
+        self.lexical.generation()
     }
 
     /// Sweeps once. While the vectors fail it is put off: half an answer is better than none.

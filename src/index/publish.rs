@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::lexical::{self, Fields, Lexical, failed};
 use super::vectors::{Point, VectorStore};
-use super::{analyse, filter};
+use super::{analyse, filter, suggest};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
@@ -77,7 +77,7 @@ impl Writer {
             vectors.upsert(points).await?;
             vectors.flush().await?;
         }
-        let lexical = Arc::clone(lexical);
+        let (changes, lexical) = (Arc::clone(lexical), Arc::clone(lexical));
         // The guard goes along: a caller that gives up must not let a second writer in before the commit is shown.
         let committed = tokio::task::spawn_blocking(move || {
             let mut writer = writer;
@@ -97,6 +97,7 @@ impl Writer {
                 tracing::warn!(%error, count, "stale vectors stay until the next start");
             }
         }
+        changes.changed();
         drop(guard);
         Ok(())
     }
@@ -211,6 +212,13 @@ fn write(
 
 fn record(fields: Fields, document: &Document) -> Result<TantivyDocument> {
     let mut record = TantivyDocument::default();
+    record.add_u64(fields.owner, 0);
+    for entry in suggest::entries(document) {
+        record.add_text(fields.suggest, entry);
+    }
+    for principal in filter::principal_words(&document.principals) {
+        record.add_text(fields.principals, principal);
+    }
     record.add_text(fields.document, document.id.to_string());
     record.add_text(fields.record, document.id.to_string());
     record.add_text(fields.source, serde_json::to_string(document).map_err(failed)?);
@@ -224,6 +232,8 @@ fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDo
     entry.add_text(fields.chunk, chunk.id.to_string());
     entry.add_u64(fields.high, high);
     entry.add_u64(fields.low, low);
+    entry.add_u64(fields.owner, document.id.0.as_u64_pair().0);
+    entry.add_u64(fields.ordinal, u64::from(chunk.ordinal));
     for fact in filter::facts(&document.metadata) {
         entry.add_text(fields.facts, fact);
     }
