@@ -168,7 +168,10 @@ impl Lexical {
         let cards = snapshot.cards.values();
         let documents = cards.filter(|card| reader.may_read(&card.principals)).count();
         let chunks = match ask::readable(self.fields, reader) {
-            Some(query) if snapshot.restricted => snapshot.searcher.search(&*query, &Count).map_err(failed)?,
+            // The records of the documents have principals too.
+            Some(query) if snapshot.restricted => {
+                snapshot.searcher.search(&*query, &Count).map_err(failed)? - documents
+            }
             _ => snapshot.chunks(),
         };
         Ok(Statistics { documents, chunks })
