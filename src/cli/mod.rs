@@ -40,10 +40,10 @@ pub struct Common {
     /// Settings file; `./portolan.toml` when it is there.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the data; `.portolan/data` unless set here, by PORTOLAN_DATA or in the settings file.
+    /// Folder of the data; `.portolan/data` unless set here, by `PORTOLAN_DATA` or in the settings file.
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Address of the service; `127.0.0.1:8080` unless set here, by PORTOLAN_LISTEN or in the settings file.
+    /// Address of the service; `127.0.0.1:8080` unless set here, by `PORTOLAN_LISTEN` or in the settings file.
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// JSON on standard output, for scripts.
