@@ -42,6 +42,7 @@ impl Default for Shards {
 }
 
 impl Shards {
+    #[expect(clippy::unnecessary_wraps, reason = "every call is answered alike")]
     pub fn exists(&self, asked: CollectionExistsRequest) -> Answer<CollectionExistsResponse> {
         let name = asked.collection_name;
         let exists = self.open.lock().unwrap().contains_key(&name);
@@ -99,10 +100,10 @@ impl Shards {
         if asked.field_type() != FieldType::Keyword {
             return Err(Status::unimplemented("another index than of keywords"));
         }
-        let index = json!({"create_index": {"field_name": asked.field_name, "field_schema": "keyword"}});
+        let (name, field) = (asked.collection_name, asked.field_name);
+        let index = json!({"create_index": {"field_name": field, "field_schema": "keyword"}});
         let index: FieldIndexOperations = serde_json::from_value(index).map_err(failed)?;
-        let operation = UpdateOperation::FieldIndexOperation(index);
-        self.write(&asked.collection_name, asked.wait, operation)
+        self.write(&name, asked.wait, UpdateOperation::FieldIndexOperation(index))
     }
 
     pub fn upsert(&self, asked: UpsertPoints) -> Answer<PointsOperationResponse> {
