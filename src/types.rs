@@ -6,8 +6,12 @@ use std::time::Duration;
 
 pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata};
 
+mod options;
+mod page;
 mod query;
 
+pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
+pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
 };
@@ -36,12 +40,12 @@ pub struct Scores {
     pub vector_rank: Option<usize>,
     /// What the reranker thinks: a mean cosine, or a model's own score.
     pub rerank: Option<f32>,
-    /// Rank after fusion, before the reranker moved it.
-    pub fused_rank: Option<usize>,
-    /// Rank after reranking.
-    pub rerank_rank: Option<usize>,
-    /// After fusion and reranking; the order of the results.
+    /// What fusion and reranker together give, in the unit of `fused`.
+    pub reranked: Option<f32>,
+    /// After fusion.
     pub fused: f32,
+    /// How new its document is, 0 to 1, when newer ones gain.
+    pub recency: Option<f32>,
 }
 
 /// What is known of a document without its text.
@@ -74,6 +78,8 @@ pub struct Passage {
     pub scores: Scores,
     /// Byte ranges of `chunk.text` that match the query's words.
     pub highlights: Vec<Range<usize>>,
+    /// What a search shows beside it.
+    pub display: Display,
 }
 
 /// What a search found.
@@ -85,6 +91,8 @@ pub struct Found {
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
+    /// What all passages share.
+    pub page: Page,
 }
 
 /// One step of a trace.
@@ -237,7 +245,8 @@ pub struct Verdict {
     pub nearest: Vec<Passage>,
 }
 
-/// What a chat sends, in this order: started, sources, (text | citation)*, verdict, usage, then done or failed.
+/// What a chat sends, in this order: started, sources, (text | citation)*, verdict unless it failed, usage, then done
+/// or failed.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The run exists.

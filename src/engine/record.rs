@@ -38,6 +38,8 @@ fn scores(scores: &Scores) -> Value {
         ("lexical", scores.lexical),
         ("vector", scores.vector),
         ("rerank", scores.rerank),
+        ("reranked", scores.reranked),
+        ("recency", scores.recency),
     ] {
         if let Some(score) = score {
             value[name] = json!(score);
@@ -46,8 +48,6 @@ fn scores(scores: &Scores) -> Value {
     for (name, rank) in [
         ("lexical_rank", scores.lexical_rank),
         ("vector_rank", scores.vector_rank),
-        ("fused_rank", scores.fused_rank),
-        ("rerank_rank", scores.rerank_rank),
     ] {
         if let Some(rank) = rank {
             value[name] = json!(rank);

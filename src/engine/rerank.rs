@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::Engine;
 use crate::engine::fuse::Fused;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
@@ -55,11 +56,6 @@ impl Reranking {
         }
     }
 
-    /// Whether the index must keep token vectors.
-    pub fn needs_tokens(&self) -> bool {
-        matches!(self.kind, Kind::LateInteraction)
-    }
-
     /// Reranks `fused`, best first. Tells what it took and whether it failed; nothing when there was nothing to do.
     pub async fn apply(&self, subject: Subject<'_>, fused: &mut [Fused]) -> Option<(Step, Result<()>)> {
         // One leg alone was asked for so that its own order is seen.
@@ -93,6 +89,28 @@ impl Reranking {
             Kind::LateInteraction => late_interaction(subject, chunks, deadline).await,
             Kind::Model(model) => read(model, subject, chunks).await,
         }
+    }
+}
+
+impl Engine {
+    /// The vectors of `texts`. Their tokens are kept at once if they are needed: they take a hundred times as much.
+    pub(super) async fn embed_passages(
+        &self,
+        collection: &Arc<Collection>,
+        chunks: &[ChunkId],
+        texts: Vec<String>,
+    ) -> Result<Vec<Vec<f32>>> {
+        if !matches!(self.parts.reranking.kind, Kind::LateInteraction) {
+            return self.embedder().embed(texts, TextKind::Passage).await;
+        }
+        let embedded = self.embedder().embed_tokens(texts, TextKind::Passage).await?;
+        let (mut vectors, mut tokens) = (Vec::with_capacity(chunks.len()), Vec::with_capacity(chunks.len()));
+        for (chunk, one) in chunks.iter().zip(embedded) {
+            vectors.push(one.vector);
+            tokens.push((*chunk, one.tokens));
+        }
+        collection.keep_tokens(tokens).await?;
+        Ok(vectors)
     }
 }
 
@@ -181,9 +199,6 @@ fn max_sim(query: &[Sketch], passage: &[Sketch]) -> Option<f32> {
 /// Mixes the reranker's `scores` of the first of `fused` into their own, both as z-scores over those that were judged,
 /// and sorts. What was not judged keeps its score, so the result stays in the unit of fused scores.
 pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
-    for (at, hit) in fused.iter_mut().enumerate() {
-        hit.scores.fused_rank = Some(at + 1);
-    }
     let judged: Vec<(f32, f32)> = fused
         .iter()
         .zip(scores)
@@ -199,14 +214,12 @@ pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
                 continue;
             }
             let same = before.mean + before.deviation * (*score - after.mean) / after.deviation;
-            hit.scores.fused += weight * (same - hit.scores.fused);
+            hit.scores.reranked = Some(hit.scores.fused + weight * (same - hit.scores.fused));
         }
     }
+    let order = |hit: &Fused| hit.scores.reranked.unwrap_or(hit.scores.fused);
     // Ties go to the smaller id, so the order never wavers.
-    fused.sort_by(|a, b| b.scores.fused.total_cmp(&a.scores.fused).then(a.chunk.cmp(&b.chunk)));
-    for (at, hit) in fused.iter_mut().enumerate() {
-        hit.scores.rerank_rank = Some(at + 1);
-    }
+    fused.sort_by(|a, b| order(b).total_cmp(&order(a)).then(a.chunk.cmp(&b.chunk)));
 }
 
 struct Spread {

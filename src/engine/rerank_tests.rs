@@ -129,41 +129,42 @@ fn fused(scores: &[f32]) -> Vec<Fused> {
     scores.iter().enumerate().map(hit).collect()
 }
 
-/// The order after mixing, as ranks before it.
-fn check(before: &[f32], scores: &[Option<f32>], weight: f32, expected: &[usize]) -> Vec<Fused> {
+/// The order after mixing, as places before it, and the scores that make it.
+fn check(before: &[f32], scores: &[Option<f32>], weight: f32, expected: &[usize]) -> Vec<f32> {
     let mut list = fused(before);
     mix(&mut list, scores, weight);
     let order: Vec<usize> = list.iter().map(|hit| hit.chunk.0.as_u128() as usize).collect();
     assert_eq!(order, expected, "{before:?} {scores:?} {weight}");
-    list
+    for hit in &list {
+        let at = hit.chunk.0.as_u128() as usize;
+        assert_eq!(hit.scores.rerank, scores.get(at).copied().flatten());
+        assert_eq!(hit.scores.fused.to_bits(), before[at].to_bits());
+    }
+    list.iter()
+        .map(|hit| hit.scores.reranked.unwrap_or(hit.scores.fused))
+        .collect()
 }
 
 #[test]
 fn the_weight_decides_between_both_orders() {
     let (before, scores) = ([4.0, 3.0, 2.0, 1.0], [Some(0.1), Some(0.2), Some(0.3), Some(0.9)]);
     check(&before, &scores, 0.0, &[0, 1, 2, 3]);
+    check(&before, &scores, 0.6, &[3, 0, 1, 2]);
     check(&before, &scores, 1.0, &[3, 2, 1, 0]);
-    let mixed = check(&before, &scores, 0.6, &[3, 0, 1, 2]);
-    let ranks = |hit: &Fused| (hit.scores.fused_rank, hit.scores.rerank_rank);
-    assert_eq!(ranks(&mixed[0]), (Some(4), Some(1)));
-    assert_eq!(mixed[0].scores.rerank, Some(0.9));
 }
 
 #[test]
 fn what_was_not_judged_keeps_its_score() {
-    let scores = [Some(0.1), None, Some(0.9)];
-    let mixed = check(&[3.0, 2.5, 1.0, 0.5], &scores, 1.0, &[2, 1, 0, 3]);
-    let kept: Vec<f32> = mixed.iter().map(|hit| hit.scores.fused).collect();
-    assert_eq!(
-        (kept[1].to_bits(), kept[3].to_bits()),
-        (2.5_f32.to_bits(), 0.5_f32.to_bits())
-    );
+    let mixed = check(&[3.0, 2.5, 1.0, 0.5], &[Some(0.1), None, Some(0.9)], 1.0, &[2, 1, 0, 3]);
     // The unit of the fusion stays: mean and spread of those that were judged are what they were.
-    assert!((kept[0] - 3.0).abs() < 1e-5 && (kept[2] - 1.0).abs() < 1e-5, "{kept:?}");
+    for (got, expected) in mixed.iter().zip([3.0, 2.5, 1.0, 0.5]) {
+        assert!((got - expected).abs() < 1e-5, "{mixed:?}");
+    }
 }
 
 #[test]
 fn judgements_that_tell_nothing_apart_change_nothing() {
+    check(&[3.0, 2.0, 1.0], &[Some(0.5), Some(0.5), Some(0.5)], 0.5, &[0, 1, 2]);
     check(&[1.0, 2.0, 3.0], &[Some(0.5), Some(0.5), Some(0.5)], 1.0, &[2, 1, 0]);
     check(&[3.0, 2.0, 1.0], &[None, None, None], 1.0, &[0, 1, 2]);
     check(&[3.0, 2.0, 1.0], &[Some(0.5)], 0.9, &[0, 1, 2]);

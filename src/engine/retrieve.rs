@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::Parts;
 use crate::engine::fuse::{self, Fused};
-use crate::engine::rerank::Subject;
+use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::Collection;
-use crate::telemetry;
-use crate::types::{Found, Hit, Mode, Passage, Query, Step};
+use crate::types::{ChunkId, Hit, Mode, Query, Step};
 
 /// How many hits each leg yields before fusion.
 pub const CANDIDATES: usize = 100;
@@ -30,46 +28,61 @@ pub struct Candidates {
     pub steps: Vec<Step>,
 }
 
-/// Searches one collection: legs, fusion, reranking, texts. `depth` passages at most.
-pub async fn search(collection: &Arc<Collection>, parts: &Parts, query: &Query, depth: usize) -> Result<Found> {
-    let asked = depth.max(CANDIDATES);
-    let mut candidates = candidates(collection, &parts.embedder, query, asked).await?;
+/// What one collection offers, best first, and how far its legs saw.
+#[derive(Debug, Default)]
+pub struct Retrieved {
+    /// The merged hits of both legs, as the reranker ordered them.
+    pub fused: Vec<Fused>,
+    /// What the vector leg found.
+    pub vector: Vec<ChunkId>,
+    /// The last lexical score, when the leg may know more than it told.
+    pub lowest: Option<f32>,
+    /// Names of the legs that did not answer.
+    pub degraded: Vec<String>,
+    /// What each step took.
+    pub steps: Vec<Step>,
+}
+
+/// Searches one collection: legs, fusion, reranking. How deep the page is changes nothing, or it would change the order.
+pub async fn search(
+    collection: &Arc<Collection>,
+    embedder: &Arc<dyn Embedder>,
+    reranking: &Reranking,
+    query: &Query,
+) -> Result<Retrieved> {
+    // Cosine alone keeps its order however many are asked for.
+    let asked = match query.mode() {
+        Mode::Vector => CANDIDATES.max(query.offset() + query.limit()),
+        Mode::Hybrid | Mode::Lexical => CANDIDATES,
+    };
+    let mut candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();
     let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT, asked);
-    let total = fused.len();
-    let mut trace = candidates.steps;
-    trace.push(Step {
+    let mut steps = candidates.steps;
+    steps.push(Step {
         name: "fuse",
         took: started.elapsed(),
-        count: total,
+        count: fused.len(),
     });
     let subject = Subject {
         collection,
-        embedder: &parts.embedder,
+        embedder,
         query,
     };
-    if let Some((step, outcome)) = parts.reranking.apply(subject, &mut fused).await {
-        trace.push(step);
+    if let Some((step, outcome)) = reranking.apply(subject, &mut fused).await {
+        steps.push(step);
         if let Err(error) = outcome {
             tracing::warn!(%error, "the reranker failed");
             candidates.degraded.push("rerank".to_owned());
         }
     }
-    fused.truncate(depth);
-    let started = Instant::now();
-    let passages = texts(collection, query, fused).await?;
-    trace.push(Step {
-        name: "passages",
-        took: started.elapsed(),
-        count: passages.len(),
-    });
-    for step in &trace {
-        metrics::histogram!(telemetry::RETRIEVAL_DURATION, "stage" => step.name).record(step.took.as_secs_f64());
-    }
-    Ok(Found {
-        passages,
+    let full = candidates.lexical.len() == asked;
+    Ok(Retrieved {
+        fused,
+        vector: candidates.vector.iter().map(|hit| hit.chunk).collect(),
+        lowest: candidates.lexical.last().filter(|_| full).map(|hit| hit.score),
         degraded: candidates.degraded,
-        trace,
+        steps,
     })
 }
 
@@ -153,27 +166,6 @@ async fn vector_leg(
     collection.vector(vector, query.filter(), query.reader(), k).await
 }
 
-async fn texts(collection: &Arc<Collection>, query: &Query, fused: Vec<Fused>) -> Result<Vec<Passage>> {
-    let (collection, query) = (collection.clone(), query.clone());
-    blocking(move || {
-        let hits: Vec<Hit> = fused
-            .iter()
-            .map(|hit| Hit {
-                chunk: hit.chunk,
-                score: hit.scores.fused,
-            })
-            .collect();
-        let mut passages = collection.passages(&hits, query.text(), query.reader())?;
-        for passage in &mut passages {
-            if let Some(hit) = fused.iter().find(|hit| hit.chunk == passage.chunk.id) {
-                passage.scores = hit.scores;
-            }
-        }
-        Ok(passages)
-    })
-    .await
-}
-
 /// Runs CPU work off the async threads.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
@@ -181,3 +173,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
         Err(error) => Err(Error::Internal(format!("a worker ended early: {error}"))),
     }
 }
+
+#[cfg(test)]
+#[path = "retrieve_tests.rs"]
+mod tests;

@@ -60,6 +60,11 @@ pub fn words(text: &str) -> Vec<(String, Range<usize>)> {
     words
 }
 
+/// Whether a word, as `words` gives it, says nothing about the topic.
+pub fn is_stop(word: &str) -> bool {
+    STOP_WORDS.binary_search(&word).is_ok()
+}
+
 /// Names and numbers that are looked for verbatim, lower case, each once, in their order.
 ///
 /// They have a digit or one of `_`, `::`, `.`, `-`, `/` inside and at least 3 bytes: `ERR_0042`, `chart::reproject`,

@@ -12,7 +12,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use super::lexical::Fields;
 use super::{analyse, filter};
-use crate::types::{Bounds, Filter, Reader};
+use crate::types::{Bounds, ChunkId, Filter, Reader};
 
 /// A question of 32 KB would visit every posting; what comes after these words changes little.
 const MAX_TERMS: usize = 256;
@@ -24,19 +24,40 @@ type Clause = (Occur, Box<dyn Query>);
 /// The query, or `None` when `text` has no words.
 pub(super) fn query(fields: Fields, text: &str, filter: &Filter, reader: &Reader) -> Option<Box<dyn Query>> {
     let words = words_query(fields, text)?;
+    Some(within(fields, words, filter, reader))
+}
+
+/// What `filter` and `reader` admit, with words or not; records of documents are among it.
+pub(super) fn admitted(fields: Fields, filter: &Filter, reader: &Reader) -> Box<dyn Query> {
+    within(fields, Box::new(AllQuery), filter, reader)
+}
+
+/// Those of `chunks` that `filter` and `reader` admit.
+pub(super) fn among(fields: Fields, chunks: &[ChunkId], filter: &Filter, reader: &Reader) -> Box<dyn Query> {
+    let terms = chunks
+        .iter()
+        .map(|id| Term::from_field_text(fields.chunk, &id.to_string()));
+    within(fields, silent(Box::new(TermSetQuery::new(terms))), filter, reader)
+}
+
+fn within(fields: Fields, query: Box<dyn Query>, filter: &Filter, reader: &Reader) -> Box<dyn Query> {
     let mut conditions: Vec<Clause> = Vec::new();
     if !filter.is_empty() {
         conditions.push((Occur::Must, silent(filter_query(fields, filter))));
     }
-    if let Some(names) = filter::reader_words(reader) {
-        let terms = names.iter().map(|name| Term::from_field_text(fields.principals, name));
-        conditions.push((Occur::Must, silent(Box::new(TermSetQuery::new(terms)))));
-    }
+    conditions.extend(readable(fields, reader).map(|query| (Occur::Must, silent(query))));
     if conditions.is_empty() {
-        return Some(words);
+        return query;
     }
-    conditions.push((Occur::Must, words));
-    Some(Box::new(BooleanQuery::new(conditions)))
+    conditions.push((Occur::Must, query));
+    Box::new(BooleanQuery::new(conditions))
+}
+
+/// The chunks that `reader` may read; `None` when that is all of them.
+pub(super) fn readable(fields: Fields, reader: &Reader) -> Option<Box<dyn Query>> {
+    let names = filter::reader_words(reader)?;
+    let terms = names.iter().map(|name| Term::from_field_text(fields.principals, name));
+    Some(Box::new(TermSetQuery::new(terms)))
 }
 
 fn term_query(field: Field, text: &str, option: IndexRecordOption) -> Box<dyn Query> {

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use tantivy::collector::TopDocs;
+use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use uuid::Uuid;
 
-use super::ask;
+use super::directory::Directory;
+use super::{Statistics, ask};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
 
@@ -26,9 +28,10 @@ pub(super) struct Lexical {
     pub fields: Fields,
     reader: IndexReader,
     snapshot: RwLock<Arc<Snapshot>>,
+    generation: AtomicU64,
 }
 
-/// The fields; a document's own record has `record`, `document` and `source`, a chunk all but `record`.
+/// The fields; a chunk has all but `record` and `suggest`, a document's own record no words, facts and ids of chunks.
 #[derive(Clone, Copy)]
 pub(super) struct Fields {
     /// Analysed words of title, headings and text.
@@ -49,18 +52,30 @@ pub(super) struct Fields {
     pub facts: Field,
     /// `filter::principal_words`.
     pub principals: Field,
+    /// The upper half of the document's id; 0 on a record, which is no chunk.
+    pub owner: Field,
+    /// The chunk's place among those of its document.
+    pub ordinal: Field,
+    /// `suggest::entries`, on a record only.
+    pub suggest: Field,
     /// The `Document` or `Chunk` as JSON.
     pub source: Field,
 }
 
 /// One commit: what is searched and what is known of its documents always belong together.
 pub(super) struct Snapshot {
-    searcher: Searcher,
-    fields: Fields,
+    pub searcher: Searcher,
+    pub fields: Fields,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
     /// Whether any document is not for everyone.
-    restricted: bool,
+    pub restricted: bool,
+    directory: OnceLock<Arc<Directory>>,
+}
+
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::AcqRel)
 }
 
 /// Maps tantivy's errors.
@@ -85,6 +100,9 @@ fn schema() -> (Schema, Fields) {
         low: builder.add_u64_field("low", FAST),
         facts: builder.add_text_field("facts", STRING),
         principals: builder.add_text_field("principals", STRING),
+        owner: builder.add_u64_field("owner", FAST),
+        ordinal: builder.add_u64_field("ordinal", FAST),
+        suggest: builder.add_text_field("suggest", STRING),
         source: builder.add_text_field("source", STORED),
     };
     (builder.build(), fields)
@@ -106,7 +124,18 @@ impl Lexical {
             fields,
             reader,
             snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards))),
+            generation: AtomicU64::new(fresh()),
         })
+    }
+
+    /// Another number after each change; no two states of any collection in this process share one.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Says that something has changed; only after the change can be seen.
+    pub fn changed(&self) {
+        self.generation.store(fresh(), Ordering::Release);
     }
 
     /// What is visible now.
@@ -119,22 +148,33 @@ impl Lexical {
         self.reader.reload().map_err(failed)?;
         let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards);
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        self.changed();
         Ok(())
     }
 
     /// The `k` best chunks by BM25; ties by id.
     pub fn search(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
         let snapshot = self.snapshot();
-        // Where everything is public the question is only its words, which tantivy answers by skipping blocks.
-        let reader = if snapshot.restricted {
-            reader
-        } else {
-            &Reader::Everything
-        };
+        let reader = snapshot.reader(reader);
         let Some(query) = ask::query(self.fields, text, filter, reader) else {
             return Ok(Vec::new());
         };
         snapshot.top(&*query, k)
+    }
+
+    /// See `Collection::readable`.
+    pub fn readable(&self, reader: &Reader) -> Result<Statistics> {
+        let snapshot = self.snapshot();
+        let cards = snapshot.cards.values();
+        let documents = cards.filter(|card| reader.may_read(&card.principals)).count();
+        let chunks = match ask::readable(self.fields, reader) {
+            // The records of the documents have principals too.
+            Some(query) if snapshot.restricted => {
+                snapshot.searcher.search(&*query, &Count).map_err(failed)? - documents
+            }
+            _ => snapshot.chunks(),
+        };
+        Ok(Statistics { documents, chunks })
     }
 
     /// See `Collection::idf`.
@@ -157,7 +197,18 @@ impl Snapshot {
             fields,
             cards,
             restricted,
+            directory: OnceLock::new(),
         }
+    }
+
+    /// The documents by number, made when first asked for.
+    pub fn directory(&self) -> &Arc<Directory> {
+        self.directory.get_or_init(|| Arc::new(Directory::new(&self.cards)))
+    }
+
+    /// Where everything is public, the reader is not asked for: tantivy then answers by skipping blocks.
+    pub fn reader<'a>(&self, reader: &'a Reader) -> &'a Reader {
+        if self.restricted { reader } else { &Reader::Everything }
     }
 
     /// How many chunks there are.
@@ -218,7 +269,7 @@ impl Snapshot {
         Ok(hits)
     }
 
-    fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
+    pub fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
         let (high, low) = halves(self.searcher.segment_reader(address.segment_ord)).map_err(failed)?;
         let halves = high.first(address.doc_id).zip(low.first(address.doc_id));
         Ok(halves.map(|(high, low)| ChunkId(Uuid::from_u64_pair(high, low))))
@@ -255,7 +306,7 @@ impl Bm25StatisticsProvider for Snapshot {
 
 type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);
 
-fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
+pub(super) fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
     let columns = segment.fast_fields();
     Ok((columns.u64("high")?, columns.u64("low")?))
 }

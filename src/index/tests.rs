@@ -1,7 +1,9 @@
 //! Tests of a collection as a whole, on a folder of its own.
 
 mod contract;
+pub(crate) mod double;
 mod filters;
+mod server;
 mod tokens;
 
 use std::path::Path;
@@ -24,7 +26,7 @@ fn anything() -> Filter {
 }
 
 /// A document of one chunk a text; the vector points along the axis `axis`.
-fn replacement(uri: &str, texts: &[&str], axis: usize) -> Replacement {
+pub(crate) fn replacement(uri: &str, texts: &[&str], axis: usize) -> Replacement {
     restricted(uri, texts, axis, &[])
 }
 
@@ -72,13 +74,20 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
 }
 
 async fn open(folder: &Path) -> Arc<Collection> {
-    let identity = Identity::current("test", DIMENSION);
-    Collection::open(folder, "docs", identity, None).await.unwrap()
+    open_over(folder, None).await.unwrap()
+}
+
+pub(crate) async fn open_over(folder: &Path, vectors: Option<Arc<dyn VectorStore>>) -> Result<Arc<Collection>> {
+    Collection::open(folder, "docs", Identity::current("test", DIMENSION), vectors).await
 }
 
 async fn filled(batch: Vec<Replacement>) -> (TempDir, Arc<Collection>) {
+    filled_over(None, batch).await
+}
+
+async fn filled_over(vectors: Option<Arc<dyn VectorStore>>, batch: Vec<Replacement>) -> (TempDir, Arc<Collection>) {
     let folder = tempfile::tempdir().unwrap();
-    let collection = open(folder.path()).await;
+    let collection = open_over(folder.path(), vectors).await.unwrap();
     collection.publish(batch, Vec::new()).await.unwrap();
     (folder, collection)
 }
@@ -120,7 +129,7 @@ async fn a_published_document_is_found_by_both_legs_at_once() {
             chunks: 2
         }
     );
-    assert_eq!(collection.fingerprints().unwrap().len(), 2);
+    assert_eq!(collection.fingerprints().await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -4,13 +4,20 @@
 
 mod answers;
 mod app;
+mod cli;
 mod failures;
+mod golden;
+mod guide;
 mod indexing;
 mod input;
+mod library;
 mod openai;
 mod portkey;
+mod refine;
 mod removal;
 mod rerank;
+mod search;
+mod suggest;
 mod surroundings;
 mod tidy;
 mod upstream;

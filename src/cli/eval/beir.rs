@@ -68,7 +68,7 @@ async fn index(engine: &Arc<Engine>, name: &str, documents: Vec<Row>) -> Result<
         principals: Vec::new(),
         modified: None,
     });
-    let job = engine.put(name, items.collect()).await?;
+    let job = engine.put(name, items.collect(), &Reader::Everything).await?;
     let mut pulse = tokio::time::interval(Duration::from_secs(1));
     loop {
         pulse.tick().await;
@@ -124,6 +124,7 @@ async fn page(engine: &Engine, name: &str, row: &Row, mode: Mode, offset: usize)
         mode,
         limit: Some(MAX_LIMIT),
         offset,
+        ..QueryInput::default()
     };
     let found = engine.search(&Query::parse(input, Reader::Everything)?).await?;
     let mut seen = BTreeSet::new();
