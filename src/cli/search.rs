@@ -13,7 +13,7 @@ use crate::error::Result;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  portolan search \"parental leave\" --mode lexical --filter department=hr")]
 pub struct Search {
-    /// Words, a question, codes; "quoted parts" must occur as they are.
+    /// Words, a question, codes; "quoted parts" must occur as they are, -words must not; field:value is a condition.
     query: String,
     /// Where to look; may be repeated.
     #[arg(long, default_value = "default")]

@@ -71,7 +71,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         filter: ask.filter,
         mode: Mode::Hybrid,
         limit: Some(EVIDENCE),
-        offset: 0,
+        ..QueryInput::default()
     };
     let query = Query::parse(input, ask.reader)?;
     let found = engine.search(&query).await?.passages;

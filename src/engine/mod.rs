@@ -26,7 +26,7 @@ use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
 use crate::store::Store;
-use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, collection_name};
+use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, Scores, collection_name};
 
 pub use views::{CollectionView, RouteView, TargetView};
 
@@ -128,14 +128,10 @@ impl Engine {
             all.passages.extend(found.passages);
             all.degraded.extend(found.degraded);
             all.trace.extend(found.trace);
+            all.corrections.extend(found.corrections);
         }
         // Ties go to the smaller id, so the order never wavers.
-        let order = |a: &Passage, b: &Passage| {
-            b.scores
-                .fused
-                .total_cmp(&a.scores.fused)
-                .then(a.chunk.id.cmp(&b.chunk.id))
-        };
+        let order = |a: &Passage, b: &Passage| Scores::best_first(&a.scores, &b.scores).then(a.chunk.id.cmp(&b.chunk.id));
         all.passages.sort_by(order);
         all.passages = all
             .passages

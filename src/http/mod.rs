@@ -11,6 +11,7 @@ pub mod ops;
 pub mod pointer;
 pub mod problem;
 pub mod search;
+pub mod settings;
 pub mod ui;
 pub mod wire;
 
@@ -116,6 +117,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/chat", post(chat::chat))
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(models::collections))
+        .route(
+            "/v1/collections/{name}/settings",
+            get(settings::get).put(settings::put),
+        )
         .route("/v1/documents", get(documents::list).merge(put))
         .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
         .route("/v1/documents/{id}/source", get(documents::source))

@@ -33,6 +33,9 @@ pub struct SearchBody {
     limit: Option<usize>,
     #[serde(default)]
     offset: usize,
+    /// Whether the last word may be the beginning of one.
+    #[serde(default)]
+    typing: bool,
     /// Whether the steps are told.
     #[serde(default)]
     pub explain: bool,
@@ -48,6 +51,7 @@ impl SearchBody {
             text: self.query,
             limit: self.limit,
             offset: self.offset,
+            typing: self.typing,
         };
         Query::parse(input, reader)
     }
@@ -182,7 +186,11 @@ pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
     });
     if explain {
         let step = |step: &crate::types::Step| json!({ "name": step.name, "took_ms": milliseconds(step.took), "count": step.count });
-        value["trace"] = json!({ "steps": found.trace.iter().map(step).collect::<Vec<_>>() });
+        let correction = |one: &crate::types::Correction| json!({ "word": one.word, "read_as": one.read_as });
+        value["trace"] = json!({
+            "steps": found.trace.iter().map(step).collect::<Vec<_>>(),
+            "corrections": found.corrections.iter().map(correction).collect::<Vec<_>>(),
+        });
     }
     value
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::{Chunk, ChunkId, DocumentId, Outcome, Scores, Step};
+use crate::types::{Chunk, ChunkId, Correction, DocumentId, Outcome, Scores, Step};
 
 const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
 const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
@@ -197,11 +197,18 @@ fn search_results_tell_steps_only_when_asked() {
         passages: vec![passage()],
         degraded: vec!["vector".into()],
         trace: vec![step],
+        corrections: vec![Correction {
+            word: "cahrt".into(),
+            read_as: vec!["chart".into()],
+        }],
     };
     let expected = json!({ "results": [passage_json()], "total": 1, "degraded": ["vector"], "took_ms": 9 });
     assert_eq!(found(&result, false, 9), expected);
-    let steps = json!({ "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }] });
-    assert_eq!(found(&result, true, 9)["trace"], steps);
+    let trace = json!({
+        "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }],
+        "corrections": [{ "word": "cahrt", "read_as": ["chart"] }],
+    });
+    assert_eq!(found(&result, true, 9)["trace"], trace);
     assert!(!found(&result, true, 9).to_string().contains("secret-group"));
 }
 

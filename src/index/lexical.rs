@@ -1,6 +1,6 @@
 //! Tantivy: the fields, the query, and what a reader sees of one commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,9 +11,11 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, Te
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use uuid::Uuid;
 
+use super::asked::Asked;
+use super::language::{self, Language};
 use super::ask;
 use crate::error::{Error, Result};
-use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
+use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Hit, Reader};
 
 /// Fetched beyond `k`, so that equal scores at the end are cut by id and not by place on disk.
 const SPARE: usize = 16;
@@ -49,16 +51,20 @@ pub(super) struct Fields {
     pub facts: Field,
     /// `filter::principal_words`.
     pub principals: Field,
+    /// ISO 639-1 code of the language that a chunk was stemmed in.
+    pub language: Field,
     /// The `Document` or `Chunk` as JSON.
     pub source: Field,
 }
 
 /// One commit: what is searched and what is known of its documents always belong together.
 pub(super) struct Snapshot {
-    searcher: Searcher,
-    fields: Fields,
+    pub searcher: Searcher,
+    pub fields: Fields,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
+    /// What queries are stemmed in; at least one.
+    pub languages: Vec<Language>,
     /// Whether any document is not for everyone.
     restricted: bool,
 }
@@ -85,6 +91,7 @@ fn schema() -> (Schema, Fields) {
         low: builder.add_u64_field("low", FAST),
         facts: builder.add_text_field("facts", STRING),
         principals: builder.add_text_field("principals", STRING),
+        language: builder.add_text_field("language", STRING),
         source: builder.add_text_field("source", STORED),
     };
     (builder.build(), fields)
@@ -122,29 +129,36 @@ impl Lexical {
         Ok(())
     }
 
-    /// The `k` best chunks by BM25; ties by id.
-    pub fn search(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+    /// The `k` best chunks by BM25, those with an identifier that was asked for before all others; ties by id.
+    pub fn search(&self, asked: &Asked, k: usize) -> Result<Vec<Hit>> {
         let snapshot = self.snapshot();
-        // Where everything is public the question is only its words, which tantivy answers by skipping blocks.
-        let reader = if snapshot.restricted {
-            reader
-        } else {
-            &Reader::Everything
+        let reader = snapshot.effective(&asked.reader);
+        let mut hits = match ask::with_code(self.fields, asked, reader) {
+            Some(query) => snapshot.top(&*query, k)?,
+            None => Vec::new(),
         };
-        let Some(query) = ask::query(self.fields, text, filter, reader) else {
-            return Ok(Vec::new());
-        };
-        snapshot.top(&*query, k)
+        if hits.len() < k
+            && let Some(query) = ask::query(self.fields, asked, reader)
+        {
+            let known: BTreeSet<_> = hits.iter().map(|hit| hit.chunk).collect();
+            let others = snapshot.top(&*query, k)?.into_iter();
+            hits.extend(others.filter(|hit| !known.contains(&hit.chunk)));
+            hits.truncate(k);
+        }
+        Ok(hits)
     }
 
     /// See `Collection::idf`.
     pub fn idf(&self, term: &str) -> f32 {
         let snapshot = self.snapshot();
-        let term = Term::from_field_text(self.fields.body, term);
         let total = snapshot.chunks() as f32;
+        // Other languages have other stems; there the word itself tells more or less the same.
+        let having = [self.fields.body, self.fields.exact].into_iter().find_map(|field| {
+            let term = Term::from_field_text(field, term);
+            snapshot.searcher.doc_freq(&term).ok().filter(|count| *count > 0)
+        });
         // Deleted chunks count until their segment is merged.
-        let having = snapshot.searcher.doc_freq(&term).unwrap_or(0) as f32;
-        let having = having.min(total);
+        let having = (having.unwrap_or(0) as f32).min(total);
         (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
     }
 }
@@ -153,11 +167,23 @@ impl Snapshot {
     fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Self {
         let restricted = cards.values().any(|card| !card.principals.is_empty());
         Self {
+            languages: languages(&searcher, fields).unwrap_or_default(),
             searcher,
             fields,
             cards,
             restricted,
         }
+    }
+
+    /// The reader, or everything where all is public: then no question needs a condition.
+    pub fn effective<'a>(&self, reader: &'a Reader) -> &'a Reader {
+        if self.restricted { reader } else { &Reader::Everything }
+    }
+
+    /// How many chunks and records are gone but still counted in the frequency of a term.
+    pub fn deleted(&self) -> u64 {
+        let segments = self.searcher.segment_readers().iter();
+        segments.map(|segment| u64::from(segment.num_deleted_docs())).sum()
     }
 
     /// How many chunks there are.
@@ -251,6 +277,20 @@ impl Bm25StatisticsProvider for Snapshot {
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
         self.searcher.doc_freq(term)
     }
+}
+
+fn languages(searcher: &Searcher, fields: Fields) -> tantivy::Result<Vec<Language>> {
+    let mut counted: BTreeMap<Language, u64> = BTreeMap::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(fields.language)?;
+        let mut codes = index.terms().stream()?;
+        while codes.advance() {
+            if let Some(language) = std::str::from_utf8(codes.key()).ok().and_then(Language::of_code) {
+                *counted.entry(language).or_default() += u64::from(codes.value().doc_freq);
+            }
+        }
+    }
+    Ok(language::most_common(counted.into_iter().collect()))
 }
 
 type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);

@@ -115,6 +115,8 @@ pub struct QueryInput {
     pub limit: Option<usize>,
     /// How many to skip.
     pub offset: usize,
+    /// Whether the reader is still typing: the last word may be the beginning of one.
+    pub typing: bool,
 }
 
 /// A checked search request; `Query::parse` is the only way in.
@@ -126,6 +128,7 @@ pub struct Query {
     mode: Mode,
     limit: usize,
     offset: usize,
+    typing: bool,
     reader: Reader,
 }
 
@@ -176,6 +179,8 @@ impl Query {
             mode: input.mode,
             limit,
             offset: input.offset,
+            // A space ends the word.
+            typing: input.typing && !input.text.ends_with(char::is_whitespace),
             reader,
         })
     }
@@ -208,6 +213,11 @@ impl Query {
     /// 0 to `MAX_OFFSET`.
     pub fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// Whether the last word may be the beginning of one.
+    pub fn typing(&self) -> bool {
+        self.typing
     }
 
     /// On whose behalf.

@@ -124,6 +124,7 @@ async fn page(engine: &Engine, name: &str, row: &Row, mode: Mode, offset: usize)
         mode,
         limit: Some(MAX_LIMIT),
         offset,
+        ..QueryInput::default()
     };
     let found = engine.search(&Query::parse(input, Reader::Everything)?).await?;
     let mut seen = BTreeSet::new();
