@@ -271,7 +271,10 @@ impl Collection {
 
     /// Sets what `change` names, a JSON object; the rest stays. Writes to disk, so call it from a blocking thread.
     pub fn change_settings(&self, change: serde_json::Value) -> Result<Settings> {
-        self.settings.change(change)
+        let settings = self.settings.change(change)?;
+        // What was found before may be found otherwise now.
+        self.lexical.changed();
+        Ok(settings)
     }
 
     /// Replaces and removes documents in one step that readers see whole or not at all.

@@ -75,6 +75,7 @@ pub fn parse(text: &str, is_field: &dyn Fn(&str) -> bool) -> Parsed {
     parsed
 }
 
+#[allow(clippy::large_enum_variant, reason = "made and taken apart at once")]
 enum Part {
     Without(Without),
     Condition(Filter),
