@@ -175,6 +175,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         models: BTreeMap::new(),
         routes: Vec::new(),
         vectors: None,
+        reranking: portolan::engine::rerank::Reranking::nothing(),
         decline_below: 0.0,
     };
     Engine::open(parts).await.unwrap()

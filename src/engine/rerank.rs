@@ -9,8 +9,8 @@ use crate::engine::fuse::Fused;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, Reranker, TextKind};
-use crate::index::{BITS, Collection, Comparison, Sketch};
-use crate::types::{Chunk, ChunkId, Hit, Mode, Query, Step};
+use crate::index::{Asked, BITS, Collection, Comparison, Sketch};
+use crate::types::{Chunk, ChunkId, Hit, Mode, Step};
 
 /// Candidates that are looked at.
 pub const CANDIDATES: usize = 50;
@@ -42,8 +42,10 @@ pub struct Subject<'a> {
     pub collection: &'a Arc<Collection>,
     /// Knows the question's tokens.
     pub embedder: &'a Arc<dyn Embedder>,
-    /// The question.
-    pub query: &'a Query,
+    /// The question as the collection understands it.
+    pub asked: &'a Arc<Asked>,
+    /// The legs.
+    pub mode: Mode,
 }
 
 impl Reranking {
@@ -56,11 +58,11 @@ impl Reranking {
         }
     }
 
-    /// Reranks `fused`, best first. Tells what it took and whether it failed; nothing when there was nothing to do.
+    /// Judges the first of `fused`, best first. Tells what it took and whether it failed; nothing when there was nothing to do.
     pub async fn apply(&self, subject: Subject<'_>, fused: &mut [Fused]) -> Option<(Step, Result<()>)> {
         // One leg alone was asked for so that its own order is seen.
-        let hybrid = subject.query.mode() == Mode::Hybrid;
-        if matches!(self.kind, Kind::Nothing) || !hybrid || fused.is_empty() {
+        let hybrid = subject.mode == Mode::Hybrid;
+        if matches!(self.kind, Kind::Nothing) || !hybrid || fused.is_empty() || subject.asked.text.is_empty() {
             return None;
         }
         let started = Instant::now();
@@ -118,7 +120,7 @@ async fn late_interaction(subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: 
     if !subject.collection.has_tokens() {
         return Ok(vec![None; chunks.len()]);
     }
-    let text = subject.query.text().to_owned();
+    let text = subject.asked.text.clone();
     // The vector leg has asked for the same, so it is at hand.
     let embedded = subject.embedder.embed_tokens(vec![text], TextKind::Query).await?;
     let tokens = embedded.into_iter().next().unwrap_or_default().tokens;
@@ -132,7 +134,7 @@ async fn late_interaction(subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: 
 
 /// Sends the passages that the reader may read.
 async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<ChunkId>) -> Result<Vec<Option<f32>>> {
-    let (collection, query) = (subject.collection.clone(), subject.query.clone());
+    let (collection, asked) = (subject.collection.clone(), subject.asked.clone());
     let hits: Vec<Hit> = chunks
         .iter()
         .map(|chunk| Hit {
@@ -140,7 +142,7 @@ async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<Chunk
             score: 0.0,
         })
         .collect();
-    let passages = blocking(move || collection.passages(&hits, query.text(), query.reader())).await?;
+    let passages = blocking(move || collection.passages(&hits, &asked.marks, &asked.reader)).await?;
     let text = |passage: &crate::types::Passage| {
         Chunk::embedded_text(
             &passage.document.title,
@@ -149,7 +151,7 @@ async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<Chunk
         )
     };
     let texts: Vec<String> = passages.iter().map(text).collect();
-    let scores = model.scores(subject.query.text().to_owned(), texts).await?;
+    let scores = model.scores(subject.asked.text.clone(), texts).await?;
     if scores.len() != passages.len() {
         return Err(Error::Internal(format!(
             "{} scores for {} passages",
@@ -196,8 +198,8 @@ fn max_sim(query: &[Sketch], passage: &[Sketch]) -> Option<f32> {
     Some(nearest.into_iter().map(cosine).sum::<f32>() / query.len() as f32)
 }
 
-/// Mixes the reranker's `scores` of the first of `fused` into their own, both as z-scores over those that were judged,
-/// and sorts. What was not judged keeps its score, so the result stays in the unit of fused scores.
+/// Mixes the reranker's `scores` of the first of `fused` with their own, both as z-scores over those that were judged.
+/// What was not judged keeps its own, so the result is in the unit of fused scores.
 pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
     let judged: Vec<(f32, f32)> = fused
         .iter()
@@ -217,9 +219,6 @@ pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
             hit.scores.reranked = Some(hit.scores.fused + weight * (same - hit.scores.fused));
         }
     }
-    let order = |hit: &Fused| hit.scores.reranked.unwrap_or(hit.scores.fused);
-    // Ties go to the smaller id, so the order never wavers.
-    fused.sort_by(|a, b| order(b).total_cmp(&order(a)).then(a.chunk.cmp(&b.chunk)));
 }
 
 struct Spread {

