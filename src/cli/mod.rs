@@ -106,7 +106,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Index(command) => index::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
-            Command::Eval(command) => eval::run(&config, command, json).await,
+            Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,
             Command::Doctor => doctor::run(&config, json).await,
         }
     });

@@ -6,15 +6,17 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::value::{Error as NoWord, StrDeserializer};
 
-use super::{Secret, share, web_address};
+use super::{Config, Secret, share, web_address};
 use crate::error::{Error, Result};
 
 /// Share of late interaction; chosen on `SciFact`, see docs/quality.md.
 const LATE_WEIGHT: f32 = 0.4;
 /// Share of a model that reads both; not measured, since it depends on the model.
 const MODEL_WEIGHT: f32 = 0.5;
-/// Late interaction takes a millisecond.
-const LATE_BUDGET: Duration = Duration::from_millis(50);
+/// Late interaction takes a millisecond, on a busy machine some tens of them.
+const LATE_BUDGET: Duration = Duration::from_millis(100);
+/// Nobody waits for the order.
+const UNHURRIED: Duration = Duration::from_mins(1);
 /// A reader waits this long for a better order.
 const MODEL_BUDGET: Duration = Duration::from_secs(2);
 
@@ -118,6 +120,15 @@ impl RerankSettings {
                 .budget_ms
                 .map_or(budget, |given| Duration::from_millis(given.get().into())),
         })
+    }
+}
+
+impl Config {
+    /// The same with all the time that a reranker may want: a busy machine must not change a figure of quality.
+    pub fn unhurried(&self) -> Self {
+        let mut config = self.clone();
+        config.rerank.budget = config.rerank.budget.max(UNHURRIED);
+        config
     }
 }
 
