@@ -108,3 +108,52 @@ fn allowed_hosts_come_from_the_file_or_the_environment() {
         ["a.example", "b"]
     );
 }
+
+#[test]
+fn a_reranker_is_told_what_it_lacks() {
+    check(
+        "[rerank]\nkind = \"cross\"",
+        &[],
+        "`portolan.toml`, line 2, key `kind`: unknown variant `cross`, expected one of `late-interaction`, \
+         `cross-encoder`, `remote`, `none`; use `late-interaction`, `cross-encoder`, `remote` or `none`",
+    );
+    check(
+        "[rerank]\nkind = \"remote\"\nmodel = \"rerank-v3.5\"",
+        &[],
+        "`rerank.provider` is missing and `rerank.kind` asks for it; set it to `cohere`, `jina` or `voyage`",
+    );
+    check(
+        "rerank.kind = \"cross-encoder\"",
+        &[],
+        "`rerank.model` is missing and `rerank.kind` asks for it; set it to a folder with the model, or its name",
+    );
+    check(
+        "[rerank]\nweight = 1.5",
+        &[],
+        "`portolan.toml`, line 2, key `weight`: invalid value: floating point `1.5`, expected a number from 0.0 to \
+         1.0; use a number from 0.0 to 1.0",
+    );
+    check(
+        "",
+        &[("PORTOLAN_RERANK", "all")],
+        "the environment variable `PORTOLAN_RERANK` is wrong; use `late-interaction`, `cross-encoder`, `remote` or \
+         `none`",
+    );
+}
+
+#[test]
+fn a_reranker_has_its_own_weight_and_time_and_its_key_is_hidden() {
+    let rerank = |text: &str, variables: &[(&str, &str)]| load(text, variables).expect("it is right").rerank;
+    let late = rerank("", &[]);
+    assert_eq!(late.kind, RerankKind::LateInteraction);
+    assert_eq!(late.budget, Duration::from_millis(100));
+    assert_eq!(rerank("", &[("PORTOLAN_RERANK", "none")]).kind, RerankKind::None);
+    let text = "[rerank]\nkind = \"remote\"\nprovider = \"cohere\"\nmodel = \"m\"\nweight = 0.7\nbudget_ms = 900\n";
+    let remote = rerank(text, &[("PORTOLAN_RERANK_API_KEY", "hush")]);
+    assert_eq!((remote.weight.to_bits(), remote.budget.as_millis()), (0.7_f32.to_bits(), 900));
+    assert!(!format!("{remote:?}").contains("hush"));
+    let RerankKind::Remote { api_key, .. } = remote.kind else {
+        panic!("it is remote");
+    };
+    assert_eq!(api_key.as_ref().map(Secret::expose), Some("hush"));
+}
