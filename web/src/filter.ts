@@ -5,7 +5,7 @@ const NAMES: Record<string, string> = { ">=": "gte", "<=": "lte", ">": "gt", "<"
 export interface Condition {
   field: string;
   operator: string;
-  value: string | number | boolean;
+  value: string;
 }
 
 export function parseCondition(typed: string): Condition | undefined {
