@@ -12,7 +12,7 @@ use portolan::engine::citations::Tracker;
 use portolan::engine::{fuse, pack};
 use portolan::http::wire::EventWriter;
 use portolan::index::{Collection, Identity, Replacement};
-use portolan::types::{ChunkId, Event, Filter, Hit, Passage, Reader};
+use portolan::types::{ChunkId, Event, Filter, Hit, Passage, Query, QueryInput, Reader};
 use uuid::Uuid;
 
 const DIMENSION: usize = 384;
@@ -112,9 +112,17 @@ fn over_an_index(criterion: &mut Criterion) {
         }
         collection
     });
-    let (filter, reader, query) = (Filter::default(), Reader::Everything, numbers.words(3));
-    criterion.bench_function("retrieve: lexical, 5,000 documents", |bencher| {
-        bencher.iter(|| collection.lexical(black_box(&query), &filter, &reader, 100).unwrap());
+    let (filter, reader, text) = (Filter::default(), Reader::Everything, numbers.words(3));
+    let input = QueryInput {
+        text: text.clone(),
+        ..QueryInput::default()
+    };
+    let query = Query::parse(input, reader.clone()).unwrap();
+    criterion.bench_function("retrieve: understand and lexical, 5,000 documents", |bencher| {
+        bencher.iter(|| {
+            let asked = collection.understand(black_box(&query)).unwrap();
+            collection.lexical(&asked, 100).unwrap()
+        });
     });
     let vector = numbers.vector();
     criterion.bench_function("retrieve: vector, 5,000 chunks, exact", |bencher| {
@@ -124,11 +132,11 @@ fn over_an_index(criterion: &mut Criterion) {
                 .unwrap()
         });
     });
-    let hits = collection.lexical(&query, &filter, &reader, 12).unwrap();
+    let hits = collection.lexical(&collection.understand(&query).unwrap(), 12).unwrap();
     criterion.bench_function("passages: 12 texts with highlights", |bencher| {
-        bencher.iter(|| collection.passages(black_box(&hits), &query, &reader).unwrap());
+        bencher.iter(|| collection.passages(black_box(&hits), &text, &reader).unwrap());
     });
-    let passages = collection.passages(&hits, &query, &reader).unwrap();
+    let passages = collection.passages(&hits, &text, &reader).unwrap();
     after_retrieval(criterion, &passages);
 }
 

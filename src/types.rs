@@ -38,10 +38,20 @@ pub struct Scores {
     pub lexical_rank: Option<usize>,
     /// Rank in the vector leg.
     pub vector_rank: Option<usize>,
-    /// After fusion; the order of the results.
+    /// How much it holds of the identifiers that were asked for: 2 for one verbatim, 1 for its words in their order.
+    pub exact: usize,
+    /// After fusion.
     pub fused: f32,
     /// How new its document is, 0 to 1, when newer ones gain.
     pub recency: Option<f32>,
+}
+
+impl Scores {
+    /// The order of results: what holds an identifier that was asked for comes before what does not.
+    pub fn best_first(left: &Self, right: &Self) -> std::cmp::Ordering {
+        let exact = right.exact.cmp(&left.exact);
+        exact.then(right.fused.total_cmp(&left.fused))
+    }
 }
 
 /// What is known of a document without its text.
@@ -89,12 +99,23 @@ pub struct Found {
     pub trace: Vec<Step>,
     /// What all passages share.
     pub page: Page,
+    /// Words that were read as others.
+    pub corrections: Vec<Correction>,
+}
+
+/// A word that no document has, and the words that were searched for in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// As the reader typed it.
+    pub word: String,
+    /// Nearest and most common first.
+    pub read_as: Vec<String>,
 }
 
 /// One step of a trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// `embed`, `lexical`, `vector`, `fuse`, `passages`.
+    /// `understand`, `lexical`, `vector`, `fuse`, `passages`.
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,

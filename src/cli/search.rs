@@ -16,7 +16,7 @@ use crate::error::Result;
                   portolan search leave --facet department --sort date:desc --group"
 )]
 pub struct Search {
-    /// Words, a question, codes; "quoted parts" must occur as they are.
+    /// Words, a question, codes; "quoted parts" must occur as they are, -words must not; field:value is a condition.
     query: String,
     /// Where to look; may be repeated.
     #[arg(long, default_value = "default")]

@@ -1,6 +1,7 @@
 //! Two ranked lists to one. Pure: ids and scores in, ids and scores out.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::types::{ChunkId, Hit, Scores};
 
@@ -42,6 +43,15 @@ pub fn reciprocal_rank(lexical: &[Hit], vector: &[Hit], k: f32) -> Vec<Fused> {
     merge(lexical, vector, |scores| {
         part(scores.lexical_rank) + part(scores.vector_rank)
     })
+}
+
+/// Puts what holds an identifier that was asked for before what does not; `held` tells how much of them.
+pub fn exact_first(fused: &mut [Fused], held: &BTreeMap<ChunkId, usize>) {
+    for hit in fused.iter_mut() {
+        hit.scores.exact = held.get(&hit.chunk).copied().unwrap_or(0);
+    }
+    // Stable: among equals the order of the fusion stays.
+    fused.sort_by_key(|hit| Reverse(hit.scores.exact));
 }
 
 fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec<Fused> {

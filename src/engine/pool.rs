@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::engine::retrieve::{CANDIDATES, Retrieved};
 use crate::engine::{diversify, duplicates, recency};
 use crate::error::Result;
-use crate::index::Collection;
+use crate::index::{Asked, Collection};
 use crate::types::{ChunkId, Placed, Query, Recency, Scores, Step};
 
 /// A chunk that may come onto the page.
@@ -29,6 +29,8 @@ pub(super) struct Candidate {
 pub(super) struct Searched {
     /// The collection.
     pub collection: Arc<Collection>,
+    /// The query as it understands it.
+    pub asked: Arc<Asked>,
     /// What the vector leg found.
     pub vector: Vec<ChunkId>,
     /// The last lexical score, when there may be more matches.
@@ -75,6 +77,7 @@ impl Pool {
             }));
             pool.searched.push(Searched {
                 collection,
+                asked: retrieved.asked,
                 vector: retrieved.vector,
                 lowest: retrieved.lowest,
                 given: retrieved.fused.len(),
@@ -120,11 +123,14 @@ impl Pool {
         self.candidates.len().min(CANDIDATES)
     }
 
-    /// Orders the first `window` candidates by score.
+    /// Orders the first `window` candidates by score; what holds an identifier that was asked for comes first.
     fn sort(&mut self, window: usize) {
         let window = window.min(self.candidates.len());
         // Ties go to the smaller id, so the order never wavers.
-        let order = |a: &Candidate, b: &Candidate| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk));
+        let order = |a: &Candidate, b: &Candidate| {
+            let exact = b.scores.exact.cmp(&a.scores.exact);
+            exact.then(b.score.total_cmp(&a.score)).then(a.chunk.cmp(&b.chunk))
+        };
         self.candidates[..window].sort_by(order);
     }
 

@@ -43,6 +43,9 @@ fn scores(scores: &Scores) -> Value {
             value[name] = json!(score);
         }
     }
+    if scores.exact > 0 {
+        value["exact"] = json!(scores.exact);
+    }
     for (name, rank) in [
         ("lexical_rank", scores.lexical_rank),
         ("vector_rank", scores.vector_rank),

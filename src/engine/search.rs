@@ -65,8 +65,10 @@ fn page(mut pool: Pool, unfiltered: Option<&Pool>, query: &Query) -> Result<Foun
     for step in &pool.trace {
         metrics::histogram!(telemetry::RETRIEVAL_DURATION, "stage" => step.name).record(step.took.as_secs_f64());
     }
+    let corrections = pool.searched.iter().flat_map(|place| place.asked.corrections.clone());
     Ok(Found {
         passages,
+        corrections: corrections.collect(),
         degraded: pool.degraded,
         trace: pool.trace,
         page,
@@ -96,10 +98,9 @@ impl Entry {
 /// What counts as a match in one collection.
 fn matching<'a>(place: &'a Searched, query: &'a Query) -> Matching<'a> {
     Matching {
-        text: (query.mode() != Mode::Vector).then(|| query.text()),
+        asked: &place.asked,
+        has_words: query.mode() != Mode::Vector,
         also: &place.vector,
-        filter: query.filter(),
-        reader: query.reader(),
     }
 }
 
@@ -181,9 +182,7 @@ fn plain(pool: &Pool, query: &Query) -> Result<Vec<Entry>> {
         {
             let held = pool.held(of);
             let k = end - items.len() + held.len();
-            let found = place
-                .collection
-                .lexical(query.text(), query.filter(), query.reader(), k)?;
+            let found = place.collection.lexical(&place.asked, k)?;
             let found = found.into_iter().filter(|hit| !held.contains(&hit.chunk));
             rest.extend(found.map(|hit| Entry::new(of, hit.chunk, floor + below(hit.score, place))));
         }
@@ -280,10 +279,12 @@ fn texts(pool: &Pool, items: &[Entry], query: &Query) -> Result<Vec<HashMap<Chun
         }
         let mut found = Vec::new();
         if !hits.is_empty() {
-            found = place.collection.passages(&hits, query.text(), query.reader())?;
+            found = place.collection.passages(&hits, &place.asked.marks, query.reader())?;
         }
         if options.whole || options.neighbours > 0 {
-            place.collection.dress(&mut found, query.text(), options.neighbours)?;
+            place
+                .collection
+                .dress(&mut found, &place.asked.marks, options.neighbours)?;
         }
         texts.push(found.into_iter().map(|passage| (passage.chunk.id, passage)).collect());
     }

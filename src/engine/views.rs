@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
+use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
-use crate::index::Collection;
+use crate::index::{Collection, Settings};
 use crate::store::{ConversationRow, MessageRow, StoredCitation};
 use crate::types::{Document, DocumentCard, DocumentId, Reader};
 
@@ -87,6 +88,17 @@ impl Engine {
             })
         };
         self.open_collections().iter().map(view).collect()
+    }
+
+    /// What is set for a collection.
+    pub fn settings(&self, collection: &str) -> Result<Settings> {
+        Ok(self.collection(collection)?.settings())
+    }
+
+    /// Sets what `change` names, a JSON object; the rest stays. Returns all of it.
+    pub async fn change_settings(&self, collection: &str, change: Value) -> Result<Settings> {
+        let collection = self.collection(collection)?;
+        blocking(move || collection.change_settings(change)).await
     }
 
     /// Documents by URI, and how many there are.

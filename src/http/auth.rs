@@ -43,7 +43,8 @@ pub async fn check(State(state): State<HttpState>, mut request: Request, next: N
     {
         // A page of a name that its owner has pointed at this machine (DNS rebinding).
         let detail = format!(
-            "this service does not answer to the name `{}`; use localhost, or add it to the allowed hosts",
+            "this service does not answer to the name `{}`; use localhost, or add it to `allowed_hosts` in portolan.toml or to \
+             PORTOLAN_ALLOWED_HOSTS",
             shown(host)
         );
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail));

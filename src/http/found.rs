@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::engine::record;
-use crate::types::{Display, Dropped, Facet, Found, Group, Passage, Placed, Step, Stretch};
+use crate::types::{Correction, Display, Dropped, Facet, Found, Group, Passage, Placed, Step, Stretch};
 
 /// All of it; the steps only when they were asked for.
 pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
@@ -28,10 +28,15 @@ pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
     if explain {
         value["trace"] = json!({
             "steps": found.trace.iter().map(step).collect::<Vec<_>>(),
+            "corrections": found.corrections.iter().map(correction).collect::<Vec<_>>(),
             "dropped": page.dropped.iter().map(dropped).collect::<Vec<_>>(),
         });
     }
     value
+}
+
+fn correction(one: &Correction) -> Value {
+    json!({ "word": one.word, "read_as": one.read_as })
 }
 
 /// A passage with what a search shows beside it.
@@ -121,6 +126,10 @@ mod tests {
             passages: Vec::new(),
             degraded: vec!["vector".into()],
             trace: vec![fuse],
+            corrections: vec![Correction {
+                word: "cahrt".into(),
+                read_as: vec!["chart".into()],
+            }],
             page: Page {
                 total: Some(Total { count: 7, exact: true }),
                 ..Page::default()
@@ -130,7 +139,11 @@ mod tests {
             "results": [], "total": 7, "total_relation": "exact", "degraded": ["vector"], "took_ms": 9,
         });
         assert_eq!(found(&nothing, false, 9), expected);
-        let trace = json!({ "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }], "dropped": [] });
+        let trace = json!({
+            "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }],
+            "corrections": [{ "word": "cahrt", "read_as": ["chart"] }],
+            "dropped": [],
+        });
         assert_eq!(found(&nothing, true, 9)["trace"], trace);
     }
 }

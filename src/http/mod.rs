@@ -13,6 +13,7 @@ pub mod pointer;
 pub mod problem;
 pub mod search;
 pub mod search_body;
+pub mod settings;
 pub mod suggest;
 pub mod ui;
 pub mod wire;
@@ -140,6 +141,7 @@ pub fn router(state: HttpState) -> Router {
         .merge(questions)
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(models::collections))
+        .route("/v1/collections/{name}/settings", get(settings::get).put(settings::put))
         .route("/v1/documents", get(documents::list).merge(put))
         .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
         .route("/v1/documents/{id}/source", get(documents::source))

@@ -36,6 +36,9 @@ pub struct SearchBody {
     diversity: f32,
     #[serde(default)]
     fold_duplicates: bool,
+    /// Whether the last word may be the beginning of one.
+    #[serde(default)]
+    typing: bool,
     /// Whether the steps are told.
     #[serde(default)]
     pub explain: bool,
@@ -93,6 +96,7 @@ impl SearchBody {
             limit: self.limit,
             offset: self.offset,
             options,
+            typing: self.typing,
         };
         Query::parse(input, reader)
     }

@@ -16,13 +16,16 @@ use crate::types::{Chunk, ChunkId, Document, Passage, Reader, Stretch};
 impl Collection {
     /// Marks the words of `query` in titles and headings, and adds `neighbours` chunks on either side.
     pub fn dress(&self, passages: &mut [Passage], query: &str, neighbours: usize) -> Result<()> {
-        let wanted = analyse::wanted(query);
         let snapshot = self.lexical.snapshot();
+        let languages = &snapshot.languages;
+        let wanted = analyse::wanted(query, languages);
         let mut open: Option<Arc<Document>> = None;
         for passage in passages {
             let headings = passage.chunk.heading_path.iter();
-            passage.display.title_highlights = analyse::highlights(&passage.document.title, &wanted);
-            passage.display.heading_highlights = headings.map(|one| analyse::highlights(one, &wanted)).collect();
+            passage.display.title_highlights = analyse::highlights(&passage.document.title, &wanted, languages);
+            passage.display.heading_highlights = headings
+                .map(|one| analyse::highlights(one, &wanted, languages))
+                .collect();
             if neighbours == 0 {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Tantivy: the fields, the query, and what a reader sees of one commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,10 +12,12 @@ use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, Te
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use uuid::Uuid;
 
+use super::asked::Asked;
 use super::directory::Directory;
+use super::language::{self, Language};
 use super::{Statistics, ask};
 use crate::error::{Error, Result};
-use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
+use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Hit, Reader};
 
 /// Fetched beyond `k`, so that equal scores at the end are cut by id and not by place on disk.
 const SPARE: usize = 16;
@@ -58,6 +60,8 @@ pub(super) struct Fields {
     pub ordinal: Field,
     /// `suggest::entries`, on a record only.
     pub suggest: Field,
+    /// ISO 639-1 code of the language that a chunk was stemmed in.
+    pub language: Field,
     /// The `Document` or `Chunk` as JSON.
     pub source: Field,
 }
@@ -68,6 +72,8 @@ pub(super) struct Snapshot {
     pub fields: Fields,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
+    /// What queries are stemmed in; at least one.
+    pub languages: Vec<Language>,
     /// Whether any document is not for everyone.
     pub restricted: bool,
     directory: OnceLock<Arc<Directory>>,
@@ -103,6 +109,7 @@ fn schema() -> (Schema, Fields) {
         owner: builder.add_u64_field("owner", FAST),
         ordinal: builder.add_u64_field("ordinal", FAST),
         suggest: builder.add_text_field("suggest", STRING),
+        language: builder.add_text_field("language", STRING),
         source: builder.add_text_field("source", STORED),
     };
     (builder.build(), fields)
@@ -152,14 +159,23 @@ impl Lexical {
         Ok(())
     }
 
-    /// The `k` best chunks by BM25; ties by id.
-    pub fn search(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+    /// The `k` best chunks by BM25, those with an identifier that was asked for before all others; ties by id.
+    pub fn search(&self, asked: &Asked, k: usize) -> Result<Vec<Hit>> {
         let snapshot = self.snapshot();
-        let reader = snapshot.reader(reader);
-        let Some(query) = ask::query(self.fields, text, filter, reader) else {
-            return Ok(Vec::new());
+        let reader = snapshot.reader(&asked.reader);
+        let mut hits = match ask::with_code(self.fields, asked, reader) {
+            Some(query) => snapshot.top(&*query, k)?,
+            None => Vec::new(),
         };
-        snapshot.top(&*query, k)
+        if hits.len() < k
+            && let Some(query) = ask::query(self.fields, asked, reader)
+        {
+            let known: BTreeSet<_> = hits.iter().map(|hit| hit.chunk).collect();
+            let others = snapshot.top(&*query, k)?.into_iter();
+            hits.extend(others.filter(|hit| !known.contains(&hit.chunk)));
+            hits.truncate(k);
+        }
+        Ok(hits)
     }
 
     /// See `Collection::readable`.
@@ -180,11 +196,14 @@ impl Lexical {
     /// See `Collection::idf`.
     pub fn idf(&self, term: &str) -> f32 {
         let snapshot = self.snapshot();
-        let term = Term::from_field_text(self.fields.body, term);
         let total = snapshot.chunks() as f32;
+        // Other languages have other stems; there the word itself tells more or less the same.
+        let having = [self.fields.body, self.fields.exact].into_iter().find_map(|field| {
+            let term = Term::from_field_text(field, term);
+            snapshot.searcher.doc_freq(&term).ok().filter(|count| *count > 0)
+        });
         // Deleted chunks count until their segment is merged.
-        let having = snapshot.searcher.doc_freq(&term).unwrap_or(0) as f32;
-        let having = having.min(total);
+        let having = (having.unwrap_or(0) as f32).min(total);
         (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
     }
 }
@@ -193,6 +212,7 @@ impl Snapshot {
     fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Self {
         let restricted = cards.values().any(|card| !card.principals.is_empty());
         Self {
+            languages: languages(&searcher, fields).unwrap_or_default(),
             searcher,
             fields,
             cards,
@@ -206,9 +226,15 @@ impl Snapshot {
         self.directory.get_or_init(|| Arc::new(Directory::new(&self.cards)))
     }
 
-    /// Where everything is public, the reader is not asked for: tantivy then answers by skipping blocks.
+    /// The reader, or everything where all is public: tantivy then answers by skipping blocks.
     pub fn reader<'a>(&self, reader: &'a Reader) -> &'a Reader {
         if self.restricted { reader } else { &Reader::Everything }
+    }
+
+    /// How many chunks and records are gone but still counted in the frequency of a term.
+    pub fn deleted(&self) -> u64 {
+        let segments = self.searcher.segment_readers().iter();
+        segments.map(|segment| u64::from(segment.num_deleted_docs())).sum()
     }
 
     /// How many chunks there are.
@@ -302,6 +328,20 @@ impl Bm25StatisticsProvider for Snapshot {
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
         self.searcher.doc_freq(term)
     }
+}
+
+fn languages(searcher: &Searcher, fields: Fields) -> tantivy::Result<Vec<Language>> {
+    let mut counted: BTreeMap<Language, u64> = BTreeMap::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(fields.language)?;
+        let mut codes = index.terms().stream()?;
+        while codes.advance() {
+            if let Some(language) = std::str::from_utf8(codes.key()).ok().and_then(Language::of_code) {
+                *counted.entry(language).or_default() += u64::from(codes.value().doc_freq);
+            }
+        }
+    }
+    Ok(language::most_common(counted.into_iter().collect()))
 }
 
 type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);

@@ -12,21 +12,19 @@ use uuid::Uuid;
 
 use super::directory::Column;
 use super::lexical::{Snapshot, failed, halves};
-use super::{Collection, ask};
+use super::{Asked, Collection, ask};
 use crate::error::Result;
 use crate::types::{ChunkId, DocumentCard, Facet, Filter, Reader, Sort};
 
 /// What counts as a match.
 #[derive(Clone, Copy, Debug)]
 pub struct Matching<'a> {
-    /// The lexical leg's words; without any, everything that `filter` and `reader` admit matches.
-    pub text: Option<&'a str>,
+    /// The query as the collection understands it.
+    pub asked: &'a Asked,
+    /// Whether its words count; otherwise everything that its conditions admit matches.
+    pub has_words: bool,
     /// What matches by meaning though it lacks the words: the vector leg's hits.
     pub also: &'a [ChunkId],
-    /// Condition on metadata.
-    pub filter: &'a Filter,
-    /// On whose behalf.
-    pub reader: &'a Reader,
 }
 
 /// All matches of one query in one commit.
@@ -127,18 +125,13 @@ impl Collection {
 
 impl Snapshot {
     fn matching(&self, matching: &Matching<'_>) -> Box<dyn Query> {
-        let Matching {
-            text,
-            also,
-            filter,
-            reader,
-        } = *matching;
-        let reader = self.reader(reader);
-        let Some(text) = text else {
-            return ask::admitted(self.fields, filter, reader);
-        };
-        let words = ask::query(self.fields, text, filter, reader);
-        let also = (!also.is_empty()).then(|| ask::among(self.fields, also, filter, reader));
+        let Matching { asked, has_words, also } = *matching;
+        let reader = self.reader(&asked.reader);
+        if !has_words {
+            return ask::admitted(self.fields, asked, reader);
+        }
+        let words = ask::query(self.fields, asked, reader);
+        let also = (!also.is_empty()).then(|| ask::among(self.fields, also, &asked.filter, reader));
         match (words, also) {
             (Some(words), Some(also)) => {
                 Box::new(BooleanQuery::new(vec![(Occur::Should, words), (Occur::Should, also)]))

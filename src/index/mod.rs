@@ -2,16 +2,23 @@
 
 pub mod analyse;
 mod ask;
+pub mod asked;
+mod confirm;
 pub mod directory;
 mod display;
 pub mod edge;
 pub mod filter;
+pub mod language;
 pub mod lexical;
 pub mod matches;
 pub mod publish;
 pub mod qdrant;
+pub mod settings;
 pub mod suggest;
+mod synonyms;
+pub mod syntax;
 pub mod vectors;
+mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -21,15 +28,17 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::types::{Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
+pub use asked::Asked;
 use edge::EdgeStore;
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
+pub use settings::Settings;
 use vectors::VectorStore;
 
 /// Version of `analyse`; another one finds other words, so it needs a new index.
-pub const ANALYSER: &str = "unicode-english-1";
+pub const ANALYSER: &str = "unicode-languages-2";
 /// Version of the fields in tantivy and of the payload of a vector.
 pub const SCHEMA: u32 = 2;
 
@@ -89,6 +98,7 @@ pub struct Collection {
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
+    settings: settings::Kept,
     /// What the sweep found: documents with chunks without a vector, and the version that lacks them.
     incomplete: OnceCell<BTreeMap<DocumentId, String>>,
 }
@@ -107,12 +117,13 @@ impl Collection {
             let known = read_identity(&place, &called, &made)?;
             let lexical = Lexical::open(&place.join("lexical"))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
+            let settings = settings::Kept::open(&place)?;
             if !known {
                 write_identity(&place, &made)?;
             }
-            Ok::<_, Error>((lexical, writer))
+            Ok::<_, Error>((lexical, writer, settings))
         });
-        let (lexical, writer) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
+        let (lexical, writer, settings) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let vectors = match vectors {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
@@ -122,6 +133,7 @@ impl Collection {
             lexical: Arc::new(lexical),
             vectors,
             writer,
+            settings,
             incomplete: OnceCell::new(),
         };
         collection.swept().await?;
@@ -133,9 +145,21 @@ impl Collection {
         &self.name
     }
 
-    /// The `k` best chunks by BM25; computes, so call it from a blocking thread.
-    pub fn lexical(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
-        self.lexical.search(text, filter, reader, k)
+    /// What the query means here; computes, so call it from a blocking thread.
+    pub fn understand(&self, query: &Query) -> Result<Asked> {
+        asked::understand(&self.lexical.snapshot(), &self.settings.synonyms(), query)
+    }
+
+    /// The `k` best chunks by BM25, those with an identifier that was asked for first; computes, so call it from a
+    /// blocking thread.
+    pub fn lexical(&self, asked: &Asked, k: usize) -> Result<Vec<Hit>> {
+        self.lexical.search(asked, k)
+    }
+
+    /// Those of `chunks` that hold every phrase and nothing excluded. For each, how much it holds of the identifiers
+    /// that were asked for: 2 for one verbatim, 1 for its words in their order.
+    pub fn confirm(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, usize>> {
+        confirm::confirm(&self.lexical.snapshot(), asked, chunks)
     }
 
     /// The `k` nearest chunks.
@@ -149,10 +173,10 @@ impl Collection {
         self.vectors.search(vector, filter, reader, k).await
     }
 
-    /// The passages of `hits` in their order, without those that are gone or that `reader` may not read.
+    /// The passages of `hits` in their order with the words of `query` marked, without those that are gone or that `reader` may not read.
     pub fn passages(&self, hits: &[Hit], query: &str, reader: &Reader) -> Result<Vec<Passage>> {
         let snapshot = self.lexical.snapshot();
-        let wanted = analyse::wanted(query);
+        let wanted = analyse::wanted(query, &snapshot.languages);
         let mut passages = Vec::with_capacity(hits.len());
         for hit in hits {
             let Some(chunk) = snapshot.chunk(hit.chunk)? else {
@@ -168,7 +192,7 @@ impl Collection {
             passages.push(Passage {
                 collection: self.name.clone(),
                 document: Arc::clone(card),
-                highlights: analyse::highlights(&chunk.text, &wanted),
+                highlights: analyse::highlights(&chunk.text, &wanted, &snapshot.languages),
                 chunk: Arc::new(chunk),
                 scores: Scores {
                     fused: hit.score,
@@ -238,6 +262,19 @@ impl Collection {
     /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
     pub fn idf(&self, term: &str) -> f32 {
         self.lexical.idf(term)
+    }
+
+    /// What is set for this collection.
+    pub fn settings(&self) -> Settings {
+        (*self.settings.now()).clone()
+    }
+
+    /// Sets what `change` names, a JSON object; the rest stays. Writes to disk, so call it from a blocking thread.
+    pub fn change_settings(&self, change: serde_json::Value) -> Result<Settings> {
+        let settings = self.settings.change(change)?;
+        // What was found before may be found otherwise now.
+        self.lexical.changed();
+        Ok(settings)
     }
 
     /// Replaces and removes documents in one step that readers see whole or not at all.

@@ -9,6 +9,7 @@ use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::language::Language;
 use super::lexical::{self, Fields, Lexical, failed};
 use super::vectors::{Point, VectorStore};
 use super::{analyse, filter, suggest};
@@ -202,8 +203,11 @@ fn write(
     }
     for Replacement { document, chunks, .. } in batch.values() {
         writer.add_document(record(fields, document)?).map_err(failed)?;
+        let language = Language::of(document);
         for chunk in chunks {
-            writer.add_document(entry(fields, document, chunk)?).map_err(failed)?;
+            writer
+                .add_document(entry(fields, (document, language), chunk)?)
+                .map_err(failed)?;
         }
     }
     writer.commit().map_err(failed)?;
@@ -225,11 +229,12 @@ fn record(fields: Fields, document: &Document) -> Result<TantivyDocument> {
     Ok(record)
 }
 
-fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDocument> {
+fn entry(fields: Fields, (document, language): (&Document, Language), chunk: &Chunk) -> Result<TantivyDocument> {
     let mut entry = TantivyDocument::default();
     let (high, low) = chunk.id.0.as_u64_pair();
     entry.add_text(fields.document, document.id.to_string());
     entry.add_text(fields.chunk, chunk.id.to_string());
+    entry.add_text(fields.language, language.code());
     entry.add_u64(fields.high, high);
     entry.add_u64(fields.low, low);
     entry.add_u64(fields.owner, document.id.0.as_u64_pair().0);
@@ -241,14 +246,14 @@ fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDo
         entry.add_text(fields.principals, principal);
     }
     let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
-    entry.add_pre_tokenized_text(fields.body, body(&text));
+    entry.add_pre_tokenized_text(fields.body, body(&text, language));
     entry.add_pre_tokenized_text(fields.exact, exact(&text));
     entry.add_text(fields.source, serde_json::to_string(chunk).map_err(failed)?);
     Ok(entry)
 }
 
-fn body(text: &str) -> PreTokenizedString {
-    let terms = analyse::terms(text)
+fn body(text: &str, language: Language) -> PreTokenizedString {
+    let terms = analyse::terms_in(text, language)
         .into_iter()
         .enumerate()
         .filter(|(_, term)| !term.stop);
@@ -264,13 +269,13 @@ fn exact(text: &str) -> PreTokenizedString {
     let words = analyse::words(text);
     let mut tokens = Vec::with_capacity(words.len());
     let mut identifiers = analyse::identifier_ranges(text).into_iter().peekable();
-    for (position, (word, range)) in words.into_iter().enumerate() {
-        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < range.end) {
-            if identifier != word {
+    for (position, word) in words.into_iter().enumerate() {
+        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < word.range.end) {
+            if identifier != word.text {
                 tokens.push(token(identifier, position, &place));
             }
         }
-        tokens.push(token(word, position, &range));
+        tokens.push(token(word.text, position, &word.range));
     }
     PreTokenizedString {
         text: String::new(),

@@ -68,7 +68,7 @@ fn add(entries: &mut BTreeSet<String>, kind: char, text: &str) {
     if text.len() > MAX_BYTES {
         return;
     }
-    let words: Vec<String> = analyse::words(&text).into_iter().map(|(word, _)| word).collect();
+    let words: Vec<String> = analyse::words(&text).into_iter().map(|word| word.text).collect();
     let starts = (0..words.len()).filter(|at| *at == 0 || !analyse::is_stop(&words[*at]));
     for at in starts.take(MAX_STARTS) {
         let typed = words[at..]
@@ -96,10 +96,12 @@ fn phrases(text: &str) -> Vec<&str> {
             let Some(run) = words.get(at..at + length) else {
                 continue;
             };
-            let joined = run.windows(2).all(|pair| &text[pair[0].1.end..pair[1].1.start] == " ");
-            if joined && speaks(&run[0].0) && speaks(&run[length - 1].0) {
-                let key = run.iter().map(|(word, _)| word.as_str()).collect();
-                let first = &text[run[0].1.start..run[length - 1].1.end];
+            let joined = run
+                .windows(2)
+                .all(|pair| &text[pair[0].range.end..pair[1].range.start] == " ");
+            if joined && speaks(&run[0].text) && speaks(&run[length - 1].text) {
+                let key = run.iter().map(|word| word.text.as_str()).collect();
+                let first = &text[run[0].range.start..run[length - 1].range.end];
                 counts.entry(key).or_insert((0, first)).0 += 1;
             }
         }
@@ -124,7 +126,7 @@ fn phrases(text: &str) -> Vec<&str> {
 impl Collection {
     /// The best `limit` completions of `typed` from documents that `reader` may read.
     pub fn suggest(&self, typed: &str, reader: &Reader, limit: usize) -> Result<Vec<Completion>> {
-        let words: Vec<String> = analyse::words(typed).into_iter().map(|(word, _)| word).collect();
+        let words: Vec<String> = analyse::words(typed).into_iter().map(|word| word.text).collect();
         let mut prefix = words.join(" ");
         if prefix.is_empty() {
             return Ok(Vec::new());

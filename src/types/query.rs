@@ -118,6 +118,8 @@ pub struct QueryInput {
     pub offset: usize,
     /// Counts, order, groups and what is shown.
     pub options: Options,
+    /// Whether the reader is still typing: the last word may be the beginning of one.
+    pub typing: bool,
 }
 
 /// A checked search request; `Query::parse` is the only way in.
@@ -130,6 +132,7 @@ pub struct Query {
     limit: usize,
     offset: usize,
     options: Options,
+    typing: bool,
     reader: Reader,
 }
 
@@ -182,6 +185,8 @@ impl Query {
             limit,
             offset: input.offset,
             options: input.options,
+            // A space ends the word.
+            typing: input.typing && !input.text.ends_with(char::is_whitespace),
             reader,
         })
     }
@@ -228,6 +233,11 @@ impl Query {
             filter: Filter::default(),
             ..self.clone()
         }
+    }
+
+    /// Whether the last word may be the beginning of one.
+    pub fn typing(&self) -> bool {
+        self.typing
     }
 
     /// On whose behalf.

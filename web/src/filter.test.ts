@@ -15,6 +15,11 @@ test("conditions become the filter object of the wire", () => {
   check(["date=2024-01", "date<2025-01"], { and: [{ date: "2024-01" }, { date: { lt: "2025-01" } }] });
 });
 
+test("a value that was clicked means itself", () => {
+  const clicked = (value: number | boolean) => toFilter([{ field: "n", operator: "=", value }]);
+  expect([clicked(42), clicked(true)]).toEqual([{ n: 42 }, { n: true }]);
+});
+
 test("a number or a truth value matches as such too", () => {
   check(["n=42"], { n: ["42", 42] });
   check(["n=-1.5", "n=x"], { n: ["-1.5", -1.5, "x"] });

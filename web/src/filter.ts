@@ -17,16 +17,20 @@ export function parseCondition(typed: string): Condition | undefined {
 
 export const show = (condition: Condition) => `${condition.field}${condition.operator}${condition.value}`;
 
-/** A typed value as the text that it is and as the number or truth value that it may mean: metadata holds either. */
-function meanings(typed: string): unknown[] {
+type Value = Condition["value"];
+
+/** A typed value as the text that it is and as the number or truth value that it may mean: metadata holds either.
+    A value that is no text was not typed: it means itself. */
+function meanings(typed: Value): unknown[] {
+  if (typeof typed !== "string") return [typed];
   if (typed === "true" || typed === "false") return [typed, typed === "true"];
   const number = asNumber(typed);
   return number === undefined ? [typed] : [typed, number];
 }
 
-function asNumber(typed: string): number | undefined {
+function asNumber(typed: Value): number | undefined {
   const number = Number(typed);
-  const exact = /^-?\d+(\.\d+)?$/.test(typed) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+  const exact = /^-?\d+(\.\d+)?$/.test(String(typed)) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
   return exact ? number : undefined;
 }
 
@@ -47,7 +51,7 @@ export function toFilter(conditions: Condition[]): Record<string, unknown> | und
 
 /** Both ends of a range are of one kind, so a range of numbers is asked for twice. */
 function range(field: string, bounds: Condition[]): Record<string, unknown> {
-  const ends = (value: (typed: string) => unknown) => ({ [field]: Object.fromEntries(bounds.map((one) => [NAMES[one.operator], value(one.value)])) });
+  const ends = (value: (typed: Value) => unknown) => ({ [field]: Object.fromEntries(bounds.map((one) => [NAMES[one.operator], value(one.value)])) });
   const numeric = bounds.every((one) => asNumber(one.value) !== undefined);
   return numeric ? { or: [ends((typed) => typed), ends(asNumber)] } : ends((typed) => typed);
 }

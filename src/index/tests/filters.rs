@@ -31,7 +31,7 @@ async fn alike(vectors: Option<Arc<dyn VectorStore>>) {
     });
     let (_folder, collection) = filled_over(vectors, batch.collect()).await;
     let check = async |filter: Filter, expected: &[&str]| {
-        let lexical = collection.lexical("word", &filter, &everyone(), 10).unwrap();
+        let lexical = asked(&collection, "word", &filter, &everyone());
         let vector = collection.vector(axis(0), &filter, &everyone(), 10).await.unwrap();
         for (leg, hits) in [("lexical", lexical), ("vector", vector)] {
             let mut found = uris(&collection, &hits);

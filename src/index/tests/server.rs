@@ -43,7 +43,7 @@ async fn the_client_goes_on_after_a_restart_of_the_server() {
 async fn a_collection_opens_while_its_server_is_down_and_is_swept_later() {
     let mut double = Double::up();
     let (folder, collection) = filled_over(Some(double.store("docs")), fleet()).await;
-    let lost = collection.lexical("blue", &anything(), &everyone(), 1).unwrap()[0].chunk;
+    let lost = asked(&collection, "blue", &anything(), &everyone())[0].chunk;
     collection.vectors.upsert(vec![point(7, 1, "a", &[])]).await.unwrap();
     collection.vectors.remove(vec![lost]).await.unwrap();
     drop(collection);

@@ -1,0 +1,138 @@
+//! What an operator sets for one collection, in `settings.json` beside its index.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::synonyms::{self, Synonyms};
+use crate::error::{Error, Result};
+
+/// The settings; what is not given has its default.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Words and phrases that mean the same, by group.
+    pub synonyms: Vec<Vec<String>>,
+}
+
+impl Settings {
+    /// These settings with what `change` names; what it does not name stays.
+    pub fn changed(&self, change: Value) -> Result<Self> {
+        let mut whole = serde_json::to_value(self).map_err(|cause| Error::Internal(cause.to_string()))?;
+        let (Value::Object(fields), Value::Object(changes)) = (&mut whole, change) else {
+            let detail = "settings are an object such as {\"synonyms\": [[\"cv\", \"resume\"]]}";
+            return Err(Error::bad_input("", detail));
+        };
+        fields.extend(changes);
+        let settings: Self = serde_json::from_value(whole)
+            .map_err(|cause| Error::bad_input("", format!("{cause}; the settings are `synonyms`, a list of lists")))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<()> {
+        synonyms::check(&self.synonyms, "/synonyms")
+    }
+}
+
+/// The settings of an open collection, on disk and ready for queries.
+pub(super) struct Kept {
+    file: PathBuf,
+    now: RwLock<Arc<Settings>>,
+    synonyms: RwLock<Arc<Synonyms>>,
+}
+
+impl Kept {
+    /// Reads `settings.json` in `folder`; none is the default.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let file = folder.join("settings.json");
+        let broken = |cause: &dyn std::fmt::Display| {
+            let shown = file.display();
+            Error::Conflict(format!("`{shown}` cannot be used ({cause}); mend it or remove it"))
+        };
+        let settings: Settings = match std::fs::read(&file) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|cause| broken(&cause))?,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+            Err(cause) => return Err(Error::storage("cannot read `settings.json`", cause)),
+        };
+        settings.check().map_err(|cause| broken(&cause))?;
+        let synonyms = RwLock::new(Arc::new(Synonyms::new(&settings.synonyms)));
+        let now = RwLock::new(Arc::new(settings));
+        Ok(Self { file, now, synonyms })
+    }
+
+    /// What holds now.
+    pub fn now(&self) -> Arc<Settings> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its synonyms, ready for queries.
+    pub fn synonyms(&self) -> Arc<Synonyms> {
+        Arc::clone(&self.synonyms.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes what `change` names; on disk before any query sees it.
+    pub fn change(&self, change: Value) -> Result<Settings> {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        let settings = now.changed(change)?;
+        let failed = |cause: std::io::Error| Error::storage("cannot write `settings.json`", cause);
+        let bytes = serde_json::to_vec_pretty(&settings).map_err(|cause| Error::Internal(cause.to_string()))?;
+        // Written aside and renamed, so that a crash leaves no half file.
+        let aside = self.file.with_extension("json.new");
+        std::fs::write(&aside, bytes).map_err(failed)?;
+        std::fs::rename(&aside, &self.file).map_err(failed)?;
+        let synonyms = Arc::new(Synonyms::new(&settings.synonyms));
+        *self.synonyms.write().unwrap_or_else(PoisonError::into_inner) = synonyms;
+        *now = Arc::new(settings.clone());
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_there_after_the_next_opening_and_leaves_the_rest_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::open(folder.path()).unwrap();
+        assert_eq!(*kept.now(), Settings::default());
+        let changed = kept.change(json!({ "synonyms": [["cv", "resume"]] })).unwrap();
+        assert_eq!(kept.change(json!({})).unwrap(), changed);
+        assert!(kept.synonyms().knows("cv"));
+        assert_eq!(*Kept::open(folder.path()).unwrap().now(), changed);
+    }
+
+    #[test]
+    fn a_faulty_change_is_told_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = Kept::open(folder.path()).unwrap();
+        let check = |change: Value, words: &str| {
+            let error = kept.change(change).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            assert_eq!(*kept.now(), Settings::default());
+        };
+        check(json!([]), "an object such as");
+        check(json!({ "synonims": [] }), "synonims");
+        check(json!({ "synonyms": "cv" }), "list of lists");
+        check(json!({ "synonyms": [["cv"]] }), "2 to 32");
+        assert!(!folder.path().join("settings.json").exists());
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_mend() {
+        for text in ["{", "{\"synonyms\": [[]]}"] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("settings.json"), text).unwrap();
+            let error = Kept::open(folder.path()).map(|_| ()).unwrap_err().to_string();
+            assert!(
+                error.contains("settings.json") && error.contains("mend it or remove it"),
+                "{error}"
+            );
+        }
+    }
+}
