@@ -102,7 +102,15 @@ const checks = {
     });
     const ended = [];
     page.on("requestfailed", (request) => ended.push(request.url()));
-    await page.locator("input#box").pressSequentially("annual leave for apprentices", { delay: 90 });
+    const typed = "annual leave for apprentices";
+    // The words of what was typed before are on the screen until the last ones are here.
+    const last = page.waitForResponse((response) => {
+      const body = response.url().endsWith("/v1/search") ? response.request().postDataJSON() : {};
+      return body.mode === "lexical" && body.query === typed;
+    });
+    await page.locator("input#box").pressSequentially(typed, { delay: 90 });
+    await (await last).finished();
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     await page.locator(".passages mark").first().waitFor();
     const places = () => page.locator(".passages.whole > li").evaluateAll((items) => items.map((one) => {
       const { top, left, width, height } = one.getBoundingClientRect();
