@@ -69,43 +69,6 @@ pub fn run(runtime: &Runtime, folder: &Path, index: &Path) -> serde_json::Value 
         vectors,
         reader: Reader::Principals(Vec::new()),
     };
-    if let Ok(only) = std::env::var("SCALE_ONLY") {
-        let (kind, share) = only.split_once(':').unwrap_or((&only, "all"));
-        let filter = if share == "all" {
-            Filter::default()
-        } else {
-            Filter::In(share.to_owned(), vec!["0".into()])
-        };
-        let queries = bench.queries(
-            if kind == "hybrid" {
-                Mode::Hybrid
-            } else if kind == "lexical" {
-                Mode::Lexical
-            } else {
-                Mode::Vector
-            },
-            &filter,
-        );
-        if kind == "recall" {
-            return json!(bench.selections(folder, index));
-        }
-        let waits = match kind {
-            "vector" => measure::each(&bench.vectors.iter().cycle().take(5000).collect::<Vec<_>>(), |vector| {
-                let _ = bench
-                    .runtime
-                    .block_on(
-                        bench
-                            .collection
-                            .vector((*vector).clone(), &filter, &bench.reader, CANDIDATES),
-                    )
-                    .unwrap();
-            }),
-            _ => measure::each(&queries.iter().cycle().take(5000).collect::<Vec<_>>(), |query| {
-                bench.search(query);
-            }),
-        };
-        return json!(waits);
-    }
     let queries = bench.queries(Mode::Hybrid, &Filter::default());
     measure::each(&queries[..WARM.min(queries.len())], |query| bench.search(query));
     let hybrid = measure::each(&queries, |query| bench.search(query));

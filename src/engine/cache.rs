@@ -43,6 +43,11 @@ impl SearchCache {
         Self(cache.weigher(weight).build())
     }
 
+    /// Holds nothing any more: what was removed is to be found nowhere.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+
     /// The answer to `query`, from memory or made now.
     pub async fn search(&self, engine: &Engine, query: &Query) -> Result<Found> {
         if query.options().explain {

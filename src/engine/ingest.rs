@@ -235,9 +235,11 @@ impl IngestRun {
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
     /// search.
     async fn tidy(&self) {
-        if self.record.changed + self.record.deleted > 0
-            && let Err(error) = self.collection.compact().await
-        {
+        let replaced = self.record.changed + self.record.deleted > 0;
+        if replaced {
+            self.engine.forget_answers();
+        }
+        if replaced && let Err(error) = self.collection.compact().await {
             tracing::warn!(collection = self.collection.name(), %error, "replaced texts stay on the disk for now");
         }
         let changed = self.record.added + self.record.changed + self.record.deleted > 0;

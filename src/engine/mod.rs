@@ -240,6 +240,10 @@ impl Engine {
         self.collections_folder().join(name)
     }
 
+    pub(crate) fn forget_answers(&self) {
+        self.cache.clear();
+    }
+
     pub(crate) fn publishing(&self) -> &tokio::sync::Mutex<()> {
         &self.publishing
     }

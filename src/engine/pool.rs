@@ -1,5 +1,6 @@
 //! The candidates of all collections in one list, and the steps that a caller may add before the page is cut.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -289,13 +290,13 @@ impl Pool {
         let read: Vec<&str> = texts.iter().map(String::as_str).collect();
         let scores: Vec<f32> = self.candidates.iter().take(read.len()).map(|one| one.score).collect();
         let order = diversify::order(&scores, &read, diversity);
-        let best: Vec<Candidate> = order
-            .into_iter()
-            .map(|(at, score)| Candidate {
-                score,
-                ..self.candidates[at].clone()
-            })
-            .collect();
+        let best = order.into_iter().map(|(at, score)| Candidate {
+            score,
+            ..self.candidates[at].clone()
+        });
+        let mut best: Vec<Candidate> = best.collect();
+        // Variety is no reason to put the identifier that was asked for behind others.
+        best.sort_by_key(|one| Reverse(one.scores.exact));
         self.candidates.splice(..best.len(), best);
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::{Asked, Collection};
-use crate::types::{ChunkId, Hit, Mode, Query, Step};
+use crate::types::{ChunkId, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Query, Step};
 
 /// How many hits each leg yields before fusion.
 pub const CANDIDATES: usize = 100;
@@ -61,8 +61,8 @@ pub async fn search(
 ) -> Result<Retrieved> {
     // Cosine alone keeps its order however many are asked for.
     let asked = match query.mode() {
-        Mode::Vector => CANDIDATES.max(query.offset() + query.limit()),
-        Mode::Hybrid | Mode::Lexical => CANDIDATES,
+        Mode::Vector if query.offset() + query.limit() > CANDIDATES => MAX_OFFSET + MAX_LIMIT,
+        Mode::Hybrid | Mode::Lexical | Mode::Vector => CANDIDATES,
     };
     let mut candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();

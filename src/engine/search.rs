@@ -10,8 +10,12 @@ use crate::error::Result;
 use crate::index::directory;
 use crate::index::matches::{Grouped, Matches, Matching, Ranked};
 use crate::telemetry;
-use crate::types::{ChunkId, Found, Group, Hit, Mode, Page, Passage, Placed, Query, Scores, Total};
+use crate::types::{
+    ChunkId, Found, Group, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Page, Passage, Placed, Query, Scores, Total,
+};
 
+/// The end of the deepest page.
+const DEEPEST: usize = MAX_OFFSET + MAX_LIMIT;
 /// Matches are counted up to here; what needs them all goes on.
 const COUNTED: usize = 10_000;
 
@@ -181,12 +185,17 @@ fn plain(pool: &Pool, query: &Query) -> Result<Vec<Entry>> {
             .filter(|(_, place)| place.lowest.is_some())
         {
             let held = pool.held(of);
-            let k = end - items.len() + held.len();
-            let found = place.collection.lexical(&place.asked, k)?;
-            let found = found.into_iter().filter(|hit| !held.contains(&hit.chunk));
-            rest.extend(found.map(|hit| Entry::new(of, hit.chunk, floor + below(hit.score, place))));
+            // Always the same number: where many scores are equal, another one would cut them elsewhere.
+            let found = place.collection.lexical(&place.asked, DEEPEST + held.len())?;
+            let mut least = 0.0_f32;
+            for hit in found.into_iter().filter(|hit| !held.contains(&hit.chunk)) {
+                // What has an identifier comes first whatever its score.
+                least = least.min(below(hit.score, place));
+                rest.push(Entry::new(of, hit.chunk, floor + least));
+            }
         }
-        rest.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
+        // Stable, so that each collection keeps its order.
+        rest.sort_by(|a, b| b.score.total_cmp(&a.score));
         items.extend(rest);
     }
     Ok(items.into_iter().skip(query.offset()).take(query.limit()).collect())

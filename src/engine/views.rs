@@ -136,6 +136,7 @@ impl Engine {
             engine.store().erase_document(open.name(), id).await?;
             drop(turn);
             if held {
+                engine.forget_answers();
                 engine.compact_later(open);
             }
             Ok::<bool, Error>(held)

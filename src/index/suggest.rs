@@ -98,7 +98,7 @@ fn phrases(text: &str) -> Vec<&str> {
             };
             let joined = run
                 .windows(2)
-                .all(|pair| &text[pair[0].range.end..pair[1].range.start] == " ");
+                .all(|pair| text.get(pair[0].range.end..pair[1].range.start) == Some(" "));
             if joined && speaks(&run[0].text) && speaks(&run[length - 1].text) {
                 let key = run.iter().map(|word| word.text.as_str()).collect();
                 let first = &text[run[0].range.start..run[length - 1].range.end];

@@ -4,6 +4,7 @@
 
 mod answers;
 mod app;
+mod cache;
 mod cli;
 mod failures;
 mod golden;

@@ -1,4 +1,4 @@
-//! What a search can be asked for beside its words: filters, facets, order, pages, groups; and whom it answers what.
+//! What a search can be asked for beside its words: filters, facets, order, pages, groups.
 
 use serde_json::{Value, json};
 
@@ -241,28 +241,6 @@ async fn several_collections_are_one_list() {
     );
     assert_eq!(found["facets"]["department"][0], json!({ "value": "Deck", "count": 3 }));
     assert_eq!(found["total"], 5);
-}
-
-#[tokio::test]
-async fn an_equal_search_is_answered_anew_after_a_change() {
-    let app = open().await;
-    let body = json!({ "query": "sextant", "mode": "lexical" });
-    assert_eq!(search(&app, body.clone()).await["total"], 0);
-    app.put(json!({ "uri": "sextant.md", "text": "# Sextant\n\nThe sextant hangs in the office." }))
-        .await;
-    assert_eq!(uris(&search(&app, body.clone()).await), ["sextant.md"]);
-    let id = app.document("sextant.md").await;
-    app.delete(&format!("/v1/documents/{id}")).await;
-    assert_eq!(search(&app, body).await["total"], 0);
-}
-
-#[tokio::test]
-async fn two_readers_never_share_an_answer() {
-    let app = open().await;
-    let body = json!({ "query": "governor gold", "mode": "lexical" });
-    assert_eq!(uris(&search_all(&app, &body).await), ["secret.md"]);
-    assert_eq!(search(&app, body.clone()).await["total"], 0);
-    assert_eq!(uris(&search_all(&app, &body).await), ["secret.md"]);
 }
 
 #[tokio::test]

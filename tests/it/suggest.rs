@@ -25,7 +25,11 @@ async fn titles_headings_and_phrases_complete_what_is_typed() {
         answer["completions"][0],
         json!({ "text": "Anchor chains", "kind": "title", "documents": 1 })
     );
-    assert_eq!(uris(&suggest(&app, "q=spring").await)[0], "anchor.md");
+    assert_eq!(
+        uris(&suggest(&app, "q=sprin").await)[0],
+        "anchor.md",
+        "the last word is still being typed"
+    );
     assert_eq!(
         texts(&suggest(&app, "q=Painting%20the%20an").await),
         ["Painting the anchor"]

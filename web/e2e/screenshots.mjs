@@ -25,7 +25,7 @@ for (const scheme of ["light", "dark"]) {
     await page.keyboard.press("Enter");
     await page.locator(".passages mark").first().waitFor();
     await shoot("search");
-    await page.locator("input#box").pressSequentially(" f", { delay: 30 });
+    await page.locator("input#box").fill("travel pol");
     await page.locator(".completions button").first().waitFor();
     await page.getByLabel("One result a document").check();
     await page.locator(".passages mark").first().waitFor();

@@ -2,8 +2,9 @@
 import type { Condition } from "./filter";
 import type { Facets } from "./wire";
 
-/** Fields with more values tell documents apart, not kinds of them. */
+/** Fields with more values, or with hardly a document for each, tell documents apart and not kinds of them. */
 const MOST_VALUES = 30;
+const LEAST_EACH = 1.5;
 const MOST_FIELDS = 6;
 
 interface Props {
@@ -13,8 +14,11 @@ interface Props {
 }
 
 export function Refine({ facets, conditions, onPick }: Props) {
-  const useful = Object.entries(facets).filter(([, values]) => values.length <= MOST_VALUES && values.some((one) => one.count > 1));
-  const picked = (field: string, value: unknown) => conditions.some((one) => one.field === field && one.operator === "=" && one.value === value);
+  const useful = Object.entries(facets).filter(([, values]) => {
+    const documents = values.reduce((sum, one) => sum + one.count, 0);
+    return values.length <= MOST_VALUES && documents >= LEAST_EACH * values.length;
+  });
+  const picked = (field: string, value: string) => conditions.some((one) => one.field === field && one.operator === "=" && one.value === value);
   const pick = (event: React.MouseEvent<HTMLElement>, condition: Condition) => {
     event.currentTarget.closest("details")?.removeAttribute("open");
     onPick(condition);
@@ -25,10 +29,10 @@ export function Refine({ facets, conditions, onPick }: Props) {
         <details key={field} name="facet" onKeyDown={(event) => event.key === "Escape" && event.currentTarget.removeAttribute("open")}>
           <summary>{field}</summary>
           <ul>
-            {values.map(({ value, count }) => (
-              <li key={String(value)}>
+            {values.map(({ value, count }) => ({ value: String(value), count })).map(({ value, count }) => (
+              <li key={value}>
                 <button type="button" disabled={picked(field, value)} onClick={(event) => pick(event, { field, operator: "=", value })}>
-                  <span>{String(value)}</span> <span className="count">{count}</span>
+                  <span>{value}</span> <span className="count">{count}</span>
                 </button>
               </li>
             ))}

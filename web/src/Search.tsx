@@ -30,9 +30,11 @@ export function Search({ collections, onSource }: { collections: Collection[]; o
           <Choice name="Order" value={asked.order} choices={ORDERS} onChange={(order) => run({ order })} />
           <label><input type="checkbox" checked={asked.grouped} onChange={(event) => run({ grouped: event.target.checked })} /> One result a document</label>
           {collections.length > 1 && <CollectionSelect value={asked.collection} collections={collections} onChange={(collection) => run({ collection })} />}
-          <Filters conditions={asked.conditions} onChange={(conditions) => run({ conditions })} />
         </div>
-        <Refine facets={shown?.answer.facets ?? {}} conditions={asked.conditions} onPick={(one) => run({ conditions: [...asked.conditions, one] })} />
+        <div className="options">
+          <Filters conditions={asked.conditions} onChange={(conditions) => run({ conditions })} />
+          <Refine facets={shown?.answer.facets ?? {}} conditions={asked.conditions} onPick={(one) => run({ conditions: [...asked.conditions, one] })} />
+        </div>
       </form>
       <div className="thread" role="region" aria-label="Results" tabIndex={0} aria-busy={busy}>
         {problem && <div className="banner bad" role="alert"><p><strong>{problem.title}</strong> {problem.detail}</p>
