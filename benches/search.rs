@@ -252,6 +252,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
         document,
         chunks,
         vectors,
+        tokens: Vec::new(),
     }
 }
 

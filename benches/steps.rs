@@ -107,6 +107,7 @@ fn over_an_index(criterion: &mut Criterion) {
                     document,
                     chunks,
                     vectors,
+                    tokens: Vec::new(),
                 });
             }
             collection.publish(replacements, Vec::new()).await.unwrap();
@@ -147,17 +148,24 @@ fn late_interaction(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     let mut numbers = Numbers(3);
     let mut tokens = |count: usize| -> Vec<f32> { (0..count).flat_map(|_| numbers.vector()).collect() };
-    let question = tokens(12);
-    let chunks: Vec<ChunkId> = (0..500).map(|n| ChunkId(Uuid::from_u128(n))).collect();
-    let one = tokens(164);
-    let collection = runtime.block_on(async {
+    let (question, one) = (tokens(12), tokens(164));
+    let (collection, chunks) = runtime.block_on(async {
         let identity = Identity::current("bench", DIMENSION);
         let collection = Collection::open(folder.path(), "bench", identity, None).await.unwrap();
-        for part in chunks.chunks(100) {
-            let part = part.iter().map(|chunk| (*chunk, tokens(164)));
-            collection.keep_tokens(part.collect()).await.unwrap();
+        let mut all: Vec<ChunkId> = Vec::new();
+        let mut batch = Vec::new();
+        for at in 0..500 {
+            let (document, chunks) = document(&format!("{at}.txt"), format!("number {at}"));
+            all.extend(chunks.iter().map(|chunk| chunk.id));
+            batch.push(Replacement {
+                document,
+                vectors: vec![tokens(1); chunks.len()],
+                tokens: chunks.iter().map(|_| collection.sketches(&tokens(164))).collect(),
+                chunks,
+            });
         }
-        collection
+        collection.publish(batch, Vec::new()).await.unwrap();
+        (collection, all)
     });
     let candidates: Vec<ChunkId> = chunks.iter().copied().step_by(10).collect();
     let deadline = Instant::now() + Duration::from_hours(1);
@@ -171,7 +179,7 @@ fn late_interaction(criterion: &mut Criterion) {
         },
     );
     criterion.bench_function("rerank: the tokens of a chunk to bits", |bencher| {
-        bencher.iter(|| collection.compare(black_box(&one), &[]).unwrap());
+        bencher.iter(|| collection.sketches(black_box(&one)));
     });
 }
 

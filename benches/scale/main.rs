@@ -130,6 +130,7 @@ async fn build(folder: &Path, index: &Path) -> serde_json::Value {
             document,
             chunks,
             vectors,
+            tokens: Vec::new(),
         });
         if batch.len() == BATCH / PER_DOCUMENT {
             collection

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures::future::BoxFuture;
+use portolan::engine::rerank::Reranking;
 use portolan::engine::retrieve::{self, CANDIDATES};
 use portolan::error::Result;
 use portolan::gateway::{Embedder, TextKind};
@@ -89,7 +90,9 @@ pub fn run(runtime: &Runtime, folder: &Path, index: &Path) -> serde_json::Value 
 
 /// A search as a request does it: both legs, fusion, and the texts of the page.
 async fn whole(collection: &Arc<Collection>, embedder: &Arc<dyn Embedder>, query: &Query) {
-    let found = retrieve::search(collection, embedder, query).await.unwrap();
+    let found = retrieve::search(collection, embedder, &Reranking::nothing(), query)
+        .await
+        .unwrap();
     assert!(found.degraded.is_empty(), "a leg failed");
     let page = found.fused.iter().take(query.limit());
     let hits: Vec<Hit> = page

@@ -125,6 +125,7 @@ impl RerankSettings {
 
 impl Config {
     /// The same with all the time that a reranker may want: a busy machine must not change a figure of quality.
+    #[must_use]
     pub fn unhurried(&self) -> Self {
         let mut config = self.clone();
         config.rerank.budget = config.rerank.budget.max(UNHURRIED);

@@ -150,7 +150,10 @@ fn a_reranker_has_its_own_weight_and_time_and_its_key_is_hidden() {
     assert_eq!(rerank("", &[("PORTOLAN_RERANK", "none")]).kind, RerankKind::None);
     let text = "[rerank]\nkind = \"remote\"\nprovider = \"cohere\"\nmodel = \"m\"\nweight = 0.7\nbudget_ms = 900\n";
     let remote = rerank(text, &[("PORTOLAN_RERANK_API_KEY", "hush")]);
-    assert_eq!((remote.weight.to_bits(), remote.budget.as_millis()), (0.7_f32.to_bits(), 900));
+    assert_eq!(
+        (remote.weight.to_bits(), remote.budget.as_millis()),
+        (0.7_f32.to_bits(), 900)
+    );
     assert!(!format!("{remote:?}").contains("hush"));
     let RerankKind::Remote { api_key, .. } = remote.kind else {
         panic!("it is remote");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::sources::{Entry, FolderSource};
-use indexer::types::{Chunk, ChunkId, Document, DocumentId, Item};
+use indexer::types::{Chunk, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
@@ -139,6 +139,13 @@ impl IngestRun {
     async fn work(&mut self, work: Work) -> Result<()> {
         // Only now: the jobs before this one have changed them.
         self.fingerprints = self.collection.fingerprints().await?;
+        if self.engine.wants_tokens() {
+            let collection = self.collection.clone();
+            for uri in blocking(move || collection.without_tokens()).await? {
+                // Another print than any document's, so that it is indexed again.
+                self.fingerprints.entry(uri).and_modify(String::clear);
+            }
+        }
         match work {
             Work::Items(items) => {
                 self.record.documents = items.len() as u64;
@@ -293,26 +300,26 @@ impl IngestRun {
     async fn embed(&mut self) -> Result<()> {
         let parsed = std::mem::take(&mut self.parsed);
         let mut texts: Vec<String> = parsed.iter().flat_map(texts).collect();
-        let chunks = parsed.iter().flat_map(|one| &one.chunks);
-        let chunks: Vec<ChunkId> = chunks.map(|chunk| chunk.id).collect();
-        let mut vectors = Vec::with_capacity(texts.len());
+        let mut indexed = Vec::with_capacity(texts.len());
         while !texts.is_empty() {
             let rest = texts.split_off(texts.len().min(EMBED));
             let some = std::mem::replace(&mut texts, rest);
             self.record.chunks += some.len() as u64;
-            let own = &chunks[vectors.len()..][..some.len()];
-            vectors.extend(self.engine.embed_passages(&self.collection, own, some).await?);
+            indexed.extend(self.engine.embed_passages(&self.collection, some).await?);
             self.tell().await?;
         }
-        let mut vectors = vectors.into_iter();
+        let mut indexed = indexed.into_iter();
         for one in parsed {
             if one.is_new {
                 self.record.added += 1;
             } else {
                 self.record.changed += 1;
             }
+            let own = indexed.by_ref().take(one.chunks.len());
+            let (vectors, tokens) = own.map(|one| (one.vector, one.tokens)).unzip();
             self.ready.push(Replacement {
-                vectors: vectors.by_ref().take(one.chunks.len()).collect(),
+                vectors,
+                tokens: if self.engine.wants_tokens() { tokens } else { Vec::new() },
                 document: one.document,
                 chunks: one.chunks,
             });

@@ -48,6 +48,8 @@ pub(super) struct Pool {
     pub candidates: Vec<Candidate>,
     pub degraded: Vec<String>,
     pub trace: Vec<Step>,
+    /// Candidates that the reranker could not judge.
+    pub unjudged: usize,
     /// Duplicates with their collection, and what stands for each.
     pub folded: Vec<(usize, ChunkId, ChunkId)>,
     /// The order after each step, when it is to be explained.
@@ -65,6 +67,7 @@ impl Pool {
             candidates: Vec::new(),
             degraded: Vec::new(),
             trace: Vec::new(),
+            unjudged: 0,
             folded: Vec::new(),
             orders: explain.then(Vec::new),
         };
@@ -86,6 +89,7 @@ impl Pool {
             });
             pool.degraded.extend(retrieved.degraded);
             pool.trace.extend(retrieved.steps);
+            pool.unjudged += retrieved.unjudged;
         }
         pool.degraded.sort();
         pool.degraded.dedup();

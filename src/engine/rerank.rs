@@ -8,7 +8,7 @@ use crate::engine::Engine;
 use crate::engine::fuse::Fused;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
-use crate::gateway::{Embedder, Reranker, TextKind};
+use crate::gateway::{Embedded, Embedder, Reranker, TextKind};
 use crate::index::{Asked, BITS, Collection, Comparison, Sketch};
 use crate::types::{Chunk, ChunkId, Hit, Mode, Step};
 
@@ -48,6 +48,17 @@ pub struct Subject<'a> {
     pub mode: Mode,
 }
 
+/// What became of the candidates.
+#[derive(Debug)]
+pub struct Judged {
+    /// Time, and how many got a score.
+    pub step: Step,
+    /// How many of those that were looked at got none, most often for want of tokens.
+    pub missing: usize,
+    /// Why there are no scores.
+    pub outcome: Result<()>,
+}
+
 impl Reranking {
     /// No reranking.
     pub fn nothing() -> Self {
@@ -58,31 +69,33 @@ impl Reranking {
         }
     }
 
-    /// Judges the first of `fused`, best first. Tells what it took and whether it failed; nothing when there was nothing to do.
-    pub async fn apply(&self, subject: Subject<'_>, fused: &mut [Fused]) -> Option<(Step, Result<()>)> {
+    /// Judges the first of `fused`; nothing when there was nothing to do. What is late or fails leaves them as they were.
+    pub async fn apply(&self, subject: Subject<'_>, fused: &mut [Fused]) -> Option<Judged> {
         // One leg alone was asked for so that its own order is seen.
         let hybrid = subject.mode == Mode::Hybrid;
         if matches!(self.kind, Kind::Nothing) || !hybrid || fused.is_empty() || subject.asked.text.is_empty() {
             return None;
         }
         let started = Instant::now();
-        let chunks = fused.iter().take(CANDIDATES).map(|hit| hit.chunk).collect();
+        let chunks: Vec<ChunkId> = fused.iter().take(CANDIDATES).map(|hit| hit.chunk).collect();
+        let looked_at = chunks.len();
         let late = || Error::Overloaded {
             detail: format!("no answer within {} ms", self.budget.as_millis()),
             retry_after: Duration::from_secs(1),
         };
         let scores = tokio::time::timeout(self.budget, self.scores(subject, chunks, started + self.budget));
         let scores = scores.await.unwrap_or_else(|_| Err(late()));
-        let mut step = Step {
-            name: "rerank",
-            took: started.elapsed(),
-            count: 0,
-        };
-        let outcome = scores.map(|scores| {
-            step.count = scores.iter().flatten().count();
-            mix(fused, &scores, self.weight);
-        });
-        Some((step, outcome))
+        let judged = scores.as_ref().map_or(0, |scores| scores.iter().flatten().count());
+        let outcome = scores.map(|scores| mix(fused, &scores, self.weight));
+        Some(Judged {
+            missing: if outcome.is_ok() { looked_at - judged } else { looked_at },
+            outcome,
+            step: Step {
+                name: "rerank",
+                took: started.elapsed(),
+                count: judged,
+            },
+        })
     }
 
     async fn scores(&self, subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: Instant) -> Result<Vec<Option<f32>>> {
@@ -94,25 +107,42 @@ impl Reranking {
     }
 }
 
+/// A chunk's vector, and its tokens as the index keeps them; none where nothing compares them.
+pub(super) struct Indexed {
+    pub vector: Vec<f32>,
+    pub tokens: Vec<Sketch>,
+}
+
 impl Engine {
-    /// The vectors of `texts`. Their tokens are kept at once if they are needed: they take a hundred times as much.
+    /// Whether documents without tokens are to be indexed again.
+    pub(super) fn wants_tokens(&self) -> bool {
+        matches!(self.parts.reranking.kind, Kind::LateInteraction)
+    }
+
+    /// Embeds passages of `collection`.
     pub(super) async fn embed_passages(
         &self,
         collection: &Arc<Collection>,
-        chunks: &[ChunkId],
         texts: Vec<String>,
-    ) -> Result<Vec<Vec<f32>>> {
-        if !matches!(self.parts.reranking.kind, Kind::LateInteraction) {
-            return self.embedder().embed(texts, TextKind::Passage).await;
+    ) -> Result<Vec<Indexed>> {
+        if !self.wants_tokens() {
+            let vectors = self.embedder().embed(texts, TextKind::Passage).await?.into_iter();
+            let plain = |vector| Indexed {
+                vector,
+                tokens: Vec::new(),
+            };
+            return Ok(vectors.map(plain).collect());
         }
-        let embedded = self.embedder().embed_tokens(texts, TextKind::Passage).await?;
-        let (mut vectors, mut tokens) = (Vec::with_capacity(chunks.len()), Vec::with_capacity(chunks.len()));
-        for (chunk, one) in chunks.iter().zip(embedded) {
-            vectors.push(one.vector);
-            tokens.push((*chunk, one.tokens));
-        }
-        collection.keep_tokens(tokens).await?;
-        Ok(vectors)
+        let (embedded, collection) = (
+            self.embedder().embed_tokens(texts, TextKind::Passage).await?,
+            Arc::clone(collection),
+        );
+        // At once: as numbers they take fifty times as much.
+        let sketched = move |one: Embedded| Indexed {
+            tokens: collection.sketches(&one.tokens),
+            vector: one.vector,
+        };
+        blocking(move || Ok(embedded.into_iter().map(sketched).collect())).await
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Retrieved {
     pub degraded: Vec<String>,
     /// What each step took.
     pub steps: Vec<Step>,
+    /// Candidates that the reranker looked at and could not judge.
+    pub unjudged: usize,
 }
 
 /// Searches one collection: legs, fusion, reranking. How deep the page is changes nothing, or it would change the order.
@@ -80,9 +82,11 @@ pub async fn search(
         asked: &candidates.asked,
         mode: query.mode(),
     };
-    if let Some((step, outcome)) = reranking.apply(subject, &mut fused).await {
-        steps.push(step);
-        if let Err(error) = outcome {
+    let mut unjudged = 0;
+    if let Some(judged) = reranking.apply(subject, &mut fused).await {
+        steps.push(judged.step);
+        unjudged = judged.missing;
+        if let Err(error) = judged.outcome {
             tracing::warn!(%error, "the reranker failed");
             candidates.degraded.push("rerank".to_owned());
         }
@@ -95,6 +99,7 @@ pub async fn search(
         lowest: candidates.lexical.last().filter(|_| full).map(|hit| hit.score),
         degraded: candidates.degraded,
         steps,
+        unjudged,
     })
 }
 

@@ -64,6 +64,7 @@ fn page(mut pool: Pool, unfiltered: Option<&Pool>, query: &Query) -> Result<Foun
     }
     let passages = pool.timed("passages", |pool| passages(pool, items, query))?;
     if options.explain {
+        page.not_reranked = pool.unjudged;
         page.dropped = explain::dropped(&pool, unfiltered, &passages, query)?;
     }
     for step in &pool.trace {

@@ -119,7 +119,10 @@ impl LocalEmbedder {
                 release: Mutex::default(),
             },
             queries: Arc::new(Mutex::new(queries)),
-            cache: Cache::builder().weigher(weight).max_capacity(CACHED_BYTES).build(),
+            cache: Cache::builder()
+                .weigher(|text: &String, embedded: &Arc<Embedded>| weight(text, embedded))
+                .max_capacity(CACHED_BYTES)
+                .build(),
         })
     }
 
@@ -144,7 +147,7 @@ impl LocalEmbedder {
 }
 
 /// Bytes of a question in the cache.
-fn weight(text: &String, embedded: &Arc<Embedded>) -> u32 {
+fn weight(text: &str, embedded: &Embedded) -> u32 {
     (text.len() + size_of::<f32>() * (embedded.vector.len() + embedded.tokens.len())) as u32
 }
 

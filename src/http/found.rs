@@ -30,6 +30,7 @@ pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
             "steps": found.trace.iter().map(step).collect::<Vec<_>>(),
             "corrections": found.corrections.iter().map(correction).collect::<Vec<_>>(),
             "dropped": page.dropped.iter().map(dropped).collect::<Vec<_>>(),
+            "not_reranked": page.not_reranked,
         });
     }
     value
@@ -142,6 +143,7 @@ mod tests {
         let trace = json!({
             "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }],
             "corrections": [{ "word": "cahrt", "read_as": ["chart"] }],
+            "not_reranked": 0,
             "dropped": [],
         });
         assert_eq!(found(&nothing, true, 9)["trace"], trace);

@@ -36,7 +36,6 @@ use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
 pub use settings::Settings;
-use tokens::TokenStore;
 pub use tokens::{BITS, Comparison, Sketch};
 use vectors::VectorStore;
 
@@ -100,7 +99,6 @@ pub struct Collection {
     name: String,
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
-    tokens: Arc<TokenStore>,
     writer: Writer,
     settings: settings::Kept,
     /// What the sweep found: documents with chunks without a vector, and the version that lacks them.
@@ -122,16 +120,12 @@ impl Collection {
             let lexical = Lexical::open(&place.join("lexical"))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
             let settings = settings::Kept::open(&place)?;
-            let tokens = TokenStore::open(&place.join("tokens"), made.dimension)?;
-            // What a crash left of a commit that never came.
-            tokens.retain(&lexical.snapshot().ids()?.into_iter().collect())?;
             if !known {
                 write_identity(&place, &made)?;
             }
-            Ok::<_, Error>((lexical, writer, settings, tokens))
+            Ok::<_, Error>((lexical, writer, settings))
         });
-        let (lexical, writer, settings, tokens) =
-            opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
+        let (lexical, writer, settings) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let vectors = match vectors {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
@@ -140,7 +134,6 @@ impl Collection {
             name: name.to_owned(),
             lexical: Arc::new(lexical),
             vectors,
-            tokens: Arc::new(tokens),
             writer,
             settings,
             incomplete: OnceCell::new(),
@@ -288,13 +281,7 @@ impl Collection {
 
     /// Replaces and removes documents in one step that readers see whole or not at all.
     pub async fn publish(&self, batch: Vec<Replacement>, removals: Vec<DocumentId>) -> Result<()> {
-        let stale = self.writer.publish(&self.lexical, &self.vectors, batch, removals);
-        let (stale, tokens) = (stale.await?, Arc::clone(&self.tokens));
-        let forgotten = tokio::task::spawn_blocking(move || tokens.forget(&stale));
-        if let Err(error) = forgotten.await.map_err(|cause| Error::Internal(cause.to_string()))? {
-            tracing::warn!(%error, "stale tokens stay until the next start");
-        }
-        Ok(())
+        self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
     }
 
     /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.

@@ -1,4 +1,4 @@
-//! The only writer: vectors first, then one commit, then what the commit made superfluous.
+//! The only writer: vectors and tokens first, then one commit, then what the commit made superfluous.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::language::Language;
 use super::lexical::{self, Fields, Lexical, failed};
+use super::tokens::{Sketch, TokenStore};
 use super::vectors::{Point, VectorStore};
 use super::{analyse, filter, suggest};
 use crate::error::{Error, Result};
@@ -28,11 +29,14 @@ pub struct Replacement {
     pub chunks: Vec<Chunk>,
     /// In the order of `chunks`.
     pub vectors: Vec<Vec<f32>>,
+    /// What late interaction compares, in the order of `chunks`; empty where nothing does.
+    pub tokens: Vec<Vec<Sketch>>,
 }
 
 /// The one writer of a collection; holds tantivy's lock as long as it lives.
 pub(super) struct Writer {
-    writer: Arc<Mutex<IndexWriter>>,
+    texts: Arc<Mutex<IndexWriter>>,
+    tokens: Arc<TokenStore>,
     dimension: usize,
 }
 
@@ -49,28 +53,37 @@ impl Writer {
             }
             Err(cause) => return Err(failed(cause)),
         };
+        let tokens = TokenStore::open(&folder.join("tokens"), dimension)?;
+        // What a crash left of a commit that never came.
+        tokens.retain(&lexical.snapshot().ids()?.into_iter().collect())?;
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
+            texts: Arc::new(Mutex::new(writer)),
+            tokens: Arc::new(tokens),
             dimension,
         })
     }
 
-    /// Keeps everybody else from writing while it is held.
-    pub async fn turn(&self) -> OwnedMutexGuard<IndexWriter> {
-        Arc::clone(&self.writer).lock_owned().await
+    /// The tokens of the chunks.
+    pub fn tokens(&self) -> &TokenStore {
+        &self.tokens
     }
 
-    /// See `Collection::publish`. Tells which chunks are no more.
+    /// Keeps everybody else from writing while it is held.
+    pub async fn turn(&self) -> OwnedMutexGuard<IndexWriter> {
+        Arc::clone(&self.texts).lock_owned().await
+    }
+
+    /// See `Collection::publish`.
     pub async fn publish(
         &self,
         lexical: &Arc<Lexical>,
         vectors: &Arc<dyn VectorStore>,
         batch: Vec<Replacement>,
         removals: Vec<DocumentId>,
-    ) -> Result<Vec<ChunkId>> {
+    ) -> Result<()> {
         let batch = self.check(batch)?;
         if batch.is_empty() && removals.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let writer = self.turn().await;
         let points = points(&batch);
@@ -78,11 +91,14 @@ impl Writer {
             vectors.upsert(points).await?;
             vectors.flush().await?;
         }
-        let (changes, lexical) = (Arc::clone(lexical), Arc::clone(lexical));
+        let (changes, lexical, tokens) = (Arc::clone(lexical), Arc::clone(lexical), Arc::clone(&self.tokens));
         // The guard goes along: a caller that gives up must not let a second writer in before the commit is shown.
         let committed = tokio::task::spawn_blocking(move || {
             let mut writer = writer;
-            let stale = commit(&lexical, &mut writer, &batch, &removals);
+            let stale = tokens
+                .put(sketches(&batch))
+                .and_then(|()| commit(&lexical, &mut writer, &batch, &removals));
+            tokens.forget(stale.as_deref().unwrap_or_default());
             (stale, writer)
         });
         let (stale, guard) = committed.await.map_err(|cause| Error::Internal(cause.to_string()))?;
@@ -100,13 +116,16 @@ impl Writer {
         }
         changes.changed();
         drop(guard);
-        Ok(stale)
+        Ok(())
     }
 
-    /// See `Collection::compact`: rewrites the segments that hold deleted texts and removes the old files.
+    /// See `Collection::compact`: rewrites the files that hold deleted texts and their tokens, and removes the old ones.
     pub async fn compact(&self, lexical: &Arc<Lexical>) -> Result<()> {
+        let tokens = Arc::clone(&self.tokens);
+        let compacted = tokio::task::spawn_blocking(move || tokens.compact());
+        compacted.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let merge = {
-            let mut writer = self.writer.lock().await;
+            let mut writer = self.texts.lock().await;
             let segments = lexical.index.searchable_segment_metas().map_err(failed)?;
             let worn: Vec<_> = segments.iter().filter(|one| one.num_deleted_docs() > 0).collect();
             let worn: Vec<_> = worn.into_iter().map(tantivy::SegmentMeta::id).collect();
@@ -116,7 +135,7 @@ impl Writer {
             writer.merge(&worn)
         };
         merge.await.map_err(failed)?;
-        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let writer = Arc::clone(&self.texts).lock_owned().await;
         // The reader lets go of the old files before they are collected.
         lexical.show(lexical.snapshot().cards.clone())?;
         writer.garbage_collect_files().await.map_err(failed)?;
@@ -131,13 +150,17 @@ impl Writer {
                 document,
                 chunks,
                 vectors,
+                tokens,
             } = &replacement;
-            let fits = vectors.iter().all(|vector| vector.len() == self.dimension);
+            let fits = vectors.iter().all(|vector| vector.len() == self.dimension)
+                && (tokens.is_empty() || tokens.len() == chunks.len());
             let owned = chunks.iter().all(|chunk| chunk.document == document.id);
             if chunks.len() != vectors.len() || !fits || !owned {
                 let uri = &document.uri;
                 let dimension = self.dimension;
-                let detail = format!("the chunks of `{uri}` need one vector of {dimension} numbers each");
+                let detail = format!(
+                    "the chunks of `{uri}` need one vector of {dimension} numbers each, and tokens all or none"
+                );
                 return Err(Error::Internal(detail));
             }
             last.insert(document.id, replacement);
@@ -160,6 +183,13 @@ fn points(batch: &BTreeMap<DocumentId, Replacement>) -> Vec<Point> {
         }
     }
     points
+}
+
+fn sketches(batch: &BTreeMap<DocumentId, Replacement>) -> impl Iterator<Item = (ChunkId, &[Sketch])> {
+    batch.values().flat_map(|one| {
+        let tokens = one.tokens.iter().map(Vec::as_slice);
+        one.chunks.iter().map(|chunk| chunk.id).zip(tokens)
+    })
 }
 
 /// Switches tantivy to the new state and returns the chunks that are no more.

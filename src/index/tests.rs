@@ -60,6 +60,7 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
     vector[axis] = 1.0;
     Replacement {
         vectors: vec![vector; chunks.len()],
+        tokens: Vec::new(),
         document: Document {
             id,
             uri: uri.to_owned(),

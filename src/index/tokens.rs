@@ -6,11 +6,10 @@ mod sketch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::Collection;
 use crate::error::{Error, Result};
-use crate::types::ChunkId;
+use crate::types::{ChunkId, Reader};
 use segments::Segments;
 pub use sketch::{BITS, Sketch};
 
@@ -31,19 +30,33 @@ pub struct Comparison {
 impl Collection {
     /// Whether any chunk has tokens to be compared.
     pub fn has_tokens(&self) -> bool {
-        self.tokens.len() > 0
+        self.tokens().len() > 0
+    }
+
+    /// The sketches of tokens, vectors one after the other, for a `Replacement`; computes, so call it from a blocking
+    /// thread.
+    pub fn sketches(&self, tokens: &[f32]) -> Vec<Sketch> {
+        self.tokens().sketches(tokens)
     }
 
     /// A question's tokens and those of `chunks`; reads files, so call it from a blocking thread.
     pub fn compare(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Comparison> {
-        self.tokens.compare(query, chunks)
+        self.tokens().compare(query, chunks)
     }
 
-    /// Keeps the tokens of chunks that `publish` will show: they are durable before the commit that they belong to.
-    pub async fn keep_tokens(&self, chunks: Vec<(ChunkId, Vec<f32>)>) -> Result<()> {
-        let tokens = Arc::clone(&self.tokens);
-        let kept = tokio::task::spawn_blocking(move || tokens.put(&chunks));
-        kept.await.map_err(|cause| Error::Internal(cause.to_string()))?
+    /// The URIs of documents with a chunk whose tokens were never kept; computes, so call it from a blocking thread.
+    pub fn without_tokens(&self) -> Result<BTreeSet<String>> {
+        let mut chunks = self.lexical.snapshot().ids()?;
+        chunks.retain(|chunk| !self.tokens().segments.holds(*chunk));
+        if chunks.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let owners = self.owners(&chunks, &Reader::Everything)?;
+        Ok(owners.into_values().map(|card| card.uri.clone()).collect())
+    }
+
+    fn tokens(&self) -> &TokenStore {
+        self.writer.tokens()
     }
 }
 
@@ -67,28 +80,32 @@ impl TokenStore {
         self.segments.len()
     }
 
-    /// Adds the tokens of chunks, vectors one after the other; they are durable when this returns.
-    pub fn put(&self, chunks: &[(ChunkId, Vec<f32>)]) -> Result<()> {
-        let mut packed = Vec::with_capacity(chunks.len());
-        for (chunk, tokens) in chunks {
-            if !tokens.is_empty() && !self.segments.holds(*chunk) {
-                let words = self.sketches(tokens).into_iter().flatten();
-                packed.push((*chunk, words.flat_map(u64::to_le_bytes).collect()));
-            }
+    /// Adds the sketches of chunks, also of those that have none; they are durable when this returns.
+    pub fn put<'a>(&self, chunks: impl Iterator<Item = (ChunkId, &'a [Sketch])>) -> Result<()> {
+        let mut packed = Vec::new();
+        for (chunk, sketches) in chunks.filter(|(chunk, _)| !self.segments.holds(*chunk)) {
+            let words = sketches.iter().flatten();
+            packed.push((chunk, words.flat_map(|word| word.to_le_bytes()).collect()));
         }
         self.segments.put(&packed)
     }
 
-    /// Drops chunks.
-    pub fn forget(&self, chunks: &[ChunkId]) -> Result<()> {
-        self.segments.forget(chunks)
+    /// Drops chunks; they are off the disk after `compact`.
+    pub fn forget(&self, chunks: &[ChunkId]) {
+        self.segments.forget(chunks);
     }
 
-    /// Drops all chunks but these.
+    /// Takes dropped chunks off the disk.
+    pub fn compact(&self) -> Result<()> {
+        self.segments.compact()
+    }
+
+    /// Drops all chunks but these, and takes the others off the disk.
     pub fn retain(&self, alive: &BTreeSet<ChunkId>) -> Result<()> {
         let mut stale = self.segments.ids();
         stale.retain(|chunk| !alive.contains(chunk));
-        self.forget(&stale)
+        self.forget(&stale);
+        self.compact()
     }
 
     /// A question's tokens and those of `chunks`.
@@ -140,15 +157,19 @@ mod tests {
     fn a_passage_is_compared_by_the_sketches_of_its_own_tokens() {
         let folder = tempfile::tempdir().unwrap();
         let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
-        let tokens = [axis(3), axis(9)].concat();
-        store.put(&[(id(1), tokens), (id(2), Vec::new())]).unwrap();
-        assert_eq!(store.len(), 1, "a chunk without tokens is not there");
+        let tokens = store.sketches(&[axis(3), axis(9)].concat());
+        store.put([(id(1), &tokens[..]), (id(2), &[])].into_iter()).unwrap();
+        assert_eq!(store.len(), 2, "that a chunk has no tokens is known too");
         drop(store);
         let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
-        let comparison = store.compare(&axis(9), &[id(2), id(1)]).unwrap();
+        let comparison = store.compare(&axis(9), &[id(3), id(2), id(1)]).unwrap();
         let expected = Comparison {
             query: vec![sketch::of(&axis(9))],
-            passages: vec![None, Some(vec![sketch::of(&axis(3)), sketch::of(&axis(9))])],
+            passages: vec![
+                None,
+                Some(Vec::new()),
+                Some(vec![sketch::of(&axis(3)), sketch::of(&axis(9))]),
+            ],
         };
         assert_eq!(comparison, expected);
     }
@@ -157,17 +178,24 @@ mod tests {
     fn a_chunk_that_is_known_is_not_written_again_and_a_stale_one_goes() {
         let folder = tempfile::tempdir().unwrap();
         let store = TokenStore::open(folder.path(), DIMENSION).unwrap();
-        let chunk = |n: u128| (id(n), axis(n as usize));
-        store.put(&[chunk(1), chunk(2), chunk(3)]).unwrap();
-        let size = || {
-            std::fs::metadata(folder.path().join(FOLDER).join("000001.data"))
-                .unwrap()
-                .len()
+        let put = |numbers: &[u128]| {
+            let chunks: Vec<_> = numbers
+                .iter()
+                .map(|n| (id(*n), store.sketches(&axis(*n as usize))))
+                .collect();
+            let chunks = chunks.iter().map(|(id, sketches)| (*id, &sketches[..]));
+            store.put(chunks).unwrap();
         };
-        assert_eq!(size(), 3 * BYTES as u64);
-        store.put(&[chunk(1), chunk(2)]).unwrap();
-        assert_eq!(size(), 3 * BYTES as u64);
+        let size = |number: u32| {
+            let file = folder.path().join(FOLDER).join(format!("{number:06}.data"));
+            std::fs::metadata(file).map(|file| file.len()).ok()
+        };
+        put(&[1, 2, 3]);
+        assert_eq!(size(1), Some(3 * BYTES as u64));
+        put(&[1, 2]);
+        assert_eq!(size(1), Some(3 * BYTES as u64));
         store.retain(&[id(2), id(3)].into()).unwrap();
+        assert_eq!((size(1), size(2)), (None, Some(2 * BYTES as u64)));
         let passages = store.compare(&[], &[id(1), id(2)]).unwrap().passages;
         assert_eq!(passages, [None, Some(vec![sketch::of(&axis(2))])]);
     }

@@ -46,6 +46,8 @@ pub struct Page {
     pub facets: Vec<Facet>,
     /// Only when the steps are to be explained.
     pub dropped: Vec<Dropped>,
+    /// Likewise: candidates that the reranker looked at and could not judge.
+    pub not_reranked: usize,
 }
 
 /// How one result is shown beside its text.

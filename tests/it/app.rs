@@ -19,6 +19,7 @@ use portolan::http::{HttpSettings, HttpState, router};
 use portolan::store::Store;
 use serde_json::{Value, json};
 
+use crate::events::Events;
 use crate::portkey;
 use crate::upstream::{MODELS, Upstream};
 
@@ -27,7 +28,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A wait that a test sees to its end.
 const SHORT: Duration = Duration::from_millis(400);
 /// Length of the test vectors.
-const DIMENSION: usize = 32;
+pub const DIMENSION: usize = 32;
 
 /// A question that `backup.md` answers.
 pub const QUESTION: &str = "When does the backup run every night?";
@@ -124,20 +125,21 @@ impl TestApp {
         self.put(json!({ "uri": "leave.md", "text": leave })).await;
     }
 
-    /// Puts one document and waits until it can be found.
-    pub async fn put(&self, document: Value) {
+    /// Puts one document and waits until it can be found; returns the job.
+    pub async fn put(&self, document: Value) -> Value {
         self.indexing(self.request("POST", "/v1/documents").json(&document))
-            .await;
+            .await
     }
 
     /// Sends a request that starts a job and waits until the job is done. A test must not end before its jobs:
     /// they would write into a folder that is gone.
-    pub async fn indexing(&self, request: reqwest::RequestBuilder) {
+    pub async fn indexing(&self, request: reqwest::RequestBuilder) -> Value {
         let (status, answer) = read(request).await;
         assert_eq!(status, 202, "{answer}");
         let path = format!("/v1/jobs/{}", answer["job"].as_str().unwrap());
         let job = eventually(async || Some(self.get(&path).await.1).filter(|job| job["state"] != "running")).await;
         assert_eq!((&job["state"], &job["errors"]), (&json!("done"), &json!([])), "{job}");
+        job
     }
 
     /// A request to be sent.
@@ -213,45 +215,6 @@ async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
     let text = response.text().await.unwrap();
     let value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"));
     (status, value)
-}
-
-/// Server-sent events by name, in order.
-#[derive(Debug)]
-pub struct Events(Vec<(String, Value)>);
-
-impl Events {
-    fn read(text: &str) -> Self {
-        let frame = |frame: &str| {
-            let field = |name: &str| frame.lines().find_map(|line| line.strip_prefix(name));
-            let data = serde_json::from_str(field("data: ")?).unwrap();
-            Some((field("event: ")?.to_owned(), data))
-        };
-        Self(text.split("\n\n").filter_map(frame).collect())
-    }
-
-    /// The names, in order.
-    pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
-    /// The data of the events of that name.
-    pub fn all(&self, name: &str) -> Vec<&Value> {
-        let found = self.0.iter().filter(|(own, _)| own == name);
-        found.map(|(_, data)| data).collect()
-    }
-
-    /// The data of the only event of that name.
-    pub fn data(&self, name: &str) -> &Value {
-        let found = self.all(name);
-        assert_eq!(found.len(), 1, "`{name}` in {:?}", self.names());
-        found[0]
-    }
-
-    /// The answer's text.
-    pub fn text(&self) -> String {
-        let texts = self.0.iter().filter(|(name, _)| name == "text");
-        texts.map(|(_, data)| data["delta"].as_str().unwrap()).collect()
-    }
 }
 
 /// A folder that goes after the test's run time: the vector engine writes when it is dropped.

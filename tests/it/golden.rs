@@ -8,7 +8,8 @@ use portolan::gateway::local::{LocalEmbedder, LocalModel};
 use portolan::types::DocumentId;
 use serde_json::{Value, json};
 
-use crate::app::{Events, TestApp, settings};
+use crate::app::{TestApp, settings};
+use crate::events::Events;
 
 /// Of the answerable questions: the right document is cited. The model quotes what shares most words with the
 /// question, which is less than the extractive route does; the floor catches a broken road, not a weak model.

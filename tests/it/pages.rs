@@ -170,6 +170,7 @@ async fn index(folder: &Path, pages: &[(indexer::types::Document, Vec<Chunk>)]) 
             document: document.clone(),
             vectors: vec![vec![1.0, 0.0]; chunks.len()],
             chunks: chunks.clone(),
+            tokens: Vec::new(),
         };
         collection
             .publish(batch.iter().map(replacement).collect(), Vec::new())

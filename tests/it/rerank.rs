@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexer::types::{Item, Metadata};
 use portolan::engine::rerank::{Kind, Reranking};
 use portolan::gateway::portkey::Gateway;
 use portolan::gateway::rerank::{RemoteModel, RemoteReranker};
 use portolan::gateway::secret::Secret;
+use portolan::index::Replacement;
 use serde_json::{Value, json};
 
-use crate::app::{QUESTION, TestApp};
+use crate::app::{DIMENSION, QUESTION, TestApp};
 use crate::portkey;
 use crate::upstream::Upstream;
 
@@ -160,4 +162,82 @@ async fn a_passage_that_the_reader_may_not_see_is_not_sent_away() {
         .map(|request| request.to_string().contains("cellar"))
         .collect();
     assert_eq!(holds, [false, true]);
+}
+
+/// A document as a version without reranking, or another kind of it, has left it.
+fn without_tokens(uri: &str, text: &str) -> Replacement {
+    let item = Item {
+        uri: uri.into(),
+        media_type: None,
+        bytes: text.into(),
+        metadata: Metadata::new(),
+        principals: Vec::new(),
+        modified: None,
+    };
+    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item)).unwrap();
+    let chunks = indexer::chunk::split(&document);
+    Replacement {
+        document,
+        vectors: vec![vec![1.0; DIMENSION]; chunks.len()],
+        chunks,
+        tokens: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_tokens_keeps_its_place_until_it_is_indexed_again() {
+    let app = TestApp::reranked(|_| late_interaction(LONG)).await;
+    let before = search(&app, "hybrid").await;
+    assert_eq!(
+        (reranked(&before), &before["trace"]["not_reranked"]),
+        (Some(2), &json!(0))
+    );
+    let text = "No backup in the night before the audit.";
+    let collection = app.engine.collection("default").unwrap();
+    collection
+        .publish(vec![without_tokens("audit.md", text)], Vec::new())
+        .await
+        .unwrap();
+    let old = search(&app, "hybrid").await;
+    assert_eq!((reranked(&old), &old["trace"]["not_reranked"]), (Some(2), &json!(1)));
+    assert_eq!(old["degraded"], json!([]), "that is no fault");
+    let place = old["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["uri"] == "audit.md")
+        .unwrap();
+    assert_eq!(place["scores"]["rerank"], Value::Null);
+    let changed = async || app.put(json!({ "uri": "audit.md", "text": text })).await["changed"].clone();
+    assert_eq!(changed().await, 1);
+    let new = search(&app, "hybrid").await;
+    assert_eq!((reranked(&new), &new["trace"]["not_reranked"]), (Some(3), &json!(0)));
+    assert_eq!(changed().await, 0, "nothing is missing now");
+}
+
+#[tokio::test]
+async fn an_identifier_that_was_asked_for_stays_first_whatever_a_model_thinks() {
+    let app = TestApp::reranked(|upstream| remote(upstream, "cohere", "cohere", LONG)).await;
+    app.put(json!({ "uri": "fault.md", "text": "ERR_0042 stops the backup." }))
+        .await;
+    let body = json!({ "query": "backup ERR_0042 leave", "explain": true });
+    let (_, found) = app.post("/v1/search", &body).await;
+    assert!(reranked(&found) > Some(0), "{found}");
+    assert_eq!(found["results"][0]["uri"], "fault.md", "{found}");
+}
+
+#[tokio::test]
+async fn a_late_reranker_is_not_remembered() {
+    let app = TestApp::reranked(|upstream| remote(upstream, "cohere", "silent", SHORT)).await;
+    for calls in 1..=2 {
+        let (_, found) = app.post("/v1/search", &json!({ "query": QUESTION })).await;
+        assert_eq!(found["degraded"], json!(["rerank"]));
+        assert_eq!(app.upstream.requests().len(), calls);
+    }
+    let app = TestApp::reranked(|upstream| remote(upstream, "cohere", "cohere", LONG)).await;
+    for _ in 1..=2 {
+        let (_, found) = app.post("/v1/search", &json!({ "query": QUESTION })).await;
+        assert_eq!(uris(&found), ["leave.md", "backup.md"]);
+        assert_eq!(app.upstream.requests().len(), 1);
+    }
 }

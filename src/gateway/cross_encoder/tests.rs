@@ -41,7 +41,7 @@ fn node(operator: &str, inputs: &[&str], output: &str, attributes: &[Vec<u8>]) -
     node
 }
 
-/// input_ids == 2 -> float -> sum over the tokens -> logits.
+/// `input_ids` == 2 -> float -> sum over the tokens -> logits.
 fn model() -> Vec<u8> {
     const FLOAT: u8 = 1;
     const INT64: u8 = 7;

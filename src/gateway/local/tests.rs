@@ -74,18 +74,18 @@ async fn a_vector_is_the_same_alone_in_a_batch_and_as_a_query() {
 
 #[tokio::test]
 async fn tokens_that_mean_something_have_a_vector_each_from_the_same_pass() {
-    let Some(embedder) = embedder() else { return };
+    let Some(model) = embedder() else { return };
     let check = async |text: &str, expected: usize| {
         for kind in [TextKind::Passage, TextKind::Query, TextKind::Query] {
             // Beside a longer text, so that it is padded.
             let both = texts(&[text, "a much longer text of quite some more words than the other one"]);
-            let embedded = embedder.embed_tokens(both.clone(), kind).await.unwrap();
+            let embedded = model.embed_tokens(both.clone(), kind).await.unwrap();
             let tokens: Vec<&[f32]> = embedded[0].tokens.chunks(384).collect();
             assert_eq!(tokens.len(), expected, "{text}");
             for token in &tokens {
                 assert!((cosine(token, token) - 1.0).abs() < 1e-4);
             }
-            let vectors = embedder.embed(both, kind).await.unwrap();
+            let vectors = model.embed(both, kind).await.unwrap();
             assert_eq!(vectors[0], embedded[0].vector);
         }
     };
@@ -94,17 +94,17 @@ async fn tokens_that_mean_something_have_a_vector_each_from_the_same_pass() {
     check("to be or not to be?!", 0).await;
     check("", 0).await;
     let pair = texts(&["harbour", "port"]);
-    let tokens = embedder.embed_tokens(pair, TextKind::Query).await.unwrap();
+    let tokens = model.embed_tokens(pair, TextKind::Query).await.unwrap();
     let near = cosine(&tokens[0].tokens[..384], &tokens[1].tokens[..384]);
     assert!((0.3..0.99).contains(&near), "{near}");
 }
 
 #[test]
 fn queries_are_answered_while_the_passages_session_is_taken() {
-    let Some(embedder) = embedder() else { return };
+    let Some(model) = embedder() else { return };
     let taken = embedder.passages.session.lock().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let vectors = runtime.block_on(embedder.embed(texts(&["a question of its own"]), TextKind::Query));
+    let vectors = runtime.block_on(model.embed(texts(&["a question of its own"]), TextKind::Query));
     drop(taken);
     assert_eq!(vectors.unwrap()[0].len(), 384);
 }

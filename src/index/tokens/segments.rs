@@ -13,8 +13,8 @@ use super::failed;
 use crate::error::Result;
 use crate::types::ChunkId;
 
-/// Data of a file before the next one is begun; what is compacted at once.
-const FULL: u64 = if cfg!(test) { 4096 } else { 128 * 1024 * 1024 };
+/// Data of a file before the next one is begun; what is written anew when one chunk of it goes.
+const FULL: u64 = if cfg!(test) { 4096 } else { 32 * 1024 * 1024 };
 /// An entry: the chunk's id (16 bytes), offset (8) and length (4) of its data, and the CRC-32 of these (4).
 const ENTRY: usize = 32;
 
@@ -112,15 +112,14 @@ impl Segments {
         self.append(chunks)
     }
 
-    /// Forgets chunks; files that are mostly stale by then are written anew.
-    pub fn forget(&self, chunks: &[ChunkId]) -> Result<()> {
+    /// Forgets chunks; their bytes stay until `compact`.
+    pub fn forget(&self, chunks: &[ChunkId]) {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.write(|state| {
             for chunk in chunks {
                 state.remove(*chunk);
             }
         });
-        self.compact()
     }
 
     fn append(&self, chunks: &[(ChunkId, Vec<u8>)]) -> Result<()> {
@@ -174,14 +173,15 @@ impl Segments {
         folder.sync_all().map_err(failed)
     }
 
-    /// Writes what counts of a mostly stale file at the end of the last one, then deletes the file. A crash in between
-    /// leaves both, which is no fault.
-    fn compact(&self) -> Result<()> {
-        let mostly_stale = |state: &State| {
-            let mut files = state.files.iter().filter(|(_, pair)| pair.live * 2 < pair.count);
+    /// Takes the bytes of forgotten chunks off the disk: writes what counts of a file that has some at the end of the
+    /// last one, then deletes the file. A crash in between leaves both, which is no fault.
+    pub fn compact(&self) -> Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let worn = |state: &State| {
+            let mut files = state.files.iter().filter(|(_, pair)| pair.live < pair.count);
             files.next().map(|(number, _)| *number)
         };
-        while let Some(number) = self.read(mostly_stale) {
+        while let Some(number) = self.read(worn) {
             if self.read(|state| state.files.keys().next_back() == Some(&number)) {
                 self.begin(number + 1)?;
             }

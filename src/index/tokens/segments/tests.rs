@@ -97,18 +97,31 @@ fn entries_of_zeros_or_without_their_data_are_cut_off() {
 }
 
 #[test]
-fn files_that_are_mostly_stale_are_written_anew() {
+fn the_bytes_of_forgotten_chunks_are_off_the_disk_after_compaction() {
     let folder = filled(1..=20);
-    let size = |folder: &Path| files(folder).iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
-    let before = size(folder.path());
+    let on_disk = |n: u8| {
+        let (id, bytes) = chunk(n);
+        let holds = |file: &[u8], what: &[u8]| file.windows(what.len()).any(|one| one == what);
+        let files = files(folder.path());
+        let mut files = files.iter();
+        files.any(|(_, file)| holds(file, id.0.as_bytes()) || holds(file, &bytes[..100]))
+    };
     let segments = Segments::open(folder.path()).unwrap();
-    let stale: Vec<ChunkId> = (1..=20).filter(|n| n % 5 > 0).map(|n| chunk(n).0).collect();
-    segments.forget(&stale).unwrap();
-    check(&segments, [5, 10, 15, 20]);
-    assert!(size(folder.path()) < before / 2, "{} of {before}", size(folder.path()));
+    segments.forget(&[chunk(3).0, chunk(20).0]);
+    check(&segments, (1..=19).filter(|n| *n != 3));
+    assert!(on_disk(3) && on_disk(20));
+    segments.compact().unwrap();
+    check(&segments, (1..=19).filter(|n| *n != 3));
+    assert_eq!([2, 3, 19, 20].map(on_disk), [true, false, true, false]);
+    let untouched = files(folder.path());
+    segments.compact().unwrap();
+    assert_eq!(files(folder.path()), untouched, "nothing is written twice");
     segments.put(&chunks([30])).unwrap();
     drop(segments);
-    check(&Segments::open(folder.path()).unwrap(), [5, 10, 15, 20, 30]);
+    check(
+        &Segments::open(folder.path()).unwrap(),
+        (1..=19).filter(|n| *n != 3).chain([30]),
+    );
 }
 
 #[test]
@@ -116,7 +129,8 @@ fn a_crash_between_copying_and_deleting_does_no_harm() {
     let folder = filled(1..=4);
     let before = files(folder.path());
     let segments = Segments::open(folder.path()).unwrap();
-    segments.forget(&[chunk(1).0, chunk(2).0, chunk(3).0]).unwrap();
+    segments.forget(&[chunk(1).0, chunk(2).0, chunk(3).0]);
+    segments.compact().unwrap();
     drop(segments);
     // The old files are still there, as if the process had died before it deleted them, or after the first of them.
     for kept in [before.as_slice(), &before[1..]] {
@@ -126,7 +140,8 @@ fn a_crash_between_copying_and_deleting_does_no_harm() {
         let segments = Segments::open(folder.path()).unwrap();
         assert_eq!(segments.get(&[chunk(4).0]).unwrap(), [Some(chunk(4).1)]);
         let stale: Vec<ChunkId> = segments.ids().into_iter().filter(|id| *id != chunk(4).0).collect();
-        segments.forget(&stale).unwrap();
+        segments.forget(&stale);
+        segments.compact().unwrap();
         check(&segments, [4]);
     }
 }
@@ -136,7 +151,7 @@ fn a_chunk_that_comes_back_is_there_once() {
     let folder = filled([1, 2, 1, 1]);
     let segments = Segments::open(folder.path()).unwrap();
     check(&segments, [1, 2]);
-    segments.forget(&[chunk(1).0]).unwrap();
+    segments.forget(&[chunk(1).0]);
     check(&segments, [2]);
     segments.put(&chunks([1])).unwrap();
     check(&segments, [1, 2]);
@@ -153,7 +168,8 @@ fn readers_go_on_while_files_are_compacted() {
             }
         });
         for n in 1..=19 {
-            segments.forget(&[chunk(n).0]).unwrap();
+            segments.forget(&[chunk(n).0]);
+            segments.compact().unwrap();
         }
         reader.join().unwrap();
     });
