@@ -101,10 +101,10 @@ async fn tokens_that_mean_something_have_a_vector_each_from_the_same_pass() {
 
 #[test]
 fn queries_are_answered_while_the_passages_session_is_taken() {
-    let Some(model) = embedder() else { return };
+    let Some(embedder) = embedder() else { return };
     let taken = embedder.passages.session.lock().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let vectors = runtime.block_on(model.embed(texts(&["a question of its own"]), TextKind::Query));
+    let vectors = runtime.block_on(embedder.embed(texts(&["a question of its own"]), TextKind::Query));
     drop(taken);
     assert_eq!(vectors.unwrap()[0].len(), 384);
 }
