@@ -110,6 +110,47 @@ async fn sketches_keep_the_scores_and_the_order_of_the_vectors() {
 }
 
 #[test]
+fn counting_bits_gives_exactly_what_products_of_signs_give() {
+    let mut numbers = Numbers(11);
+    let mut some = |count: usize| -> Vec<Sketch> {
+        let bits = |numbers: &mut Numbers| {
+            numbers
+                .vector(64)
+                .iter()
+                .fold(0, |word, x| word << 1 | u64::from(*x > 0.0))
+        };
+        (0..count)
+            .map(|_| std::array::from_fn(|_| bits(&mut numbers)))
+            .collect()
+    };
+    let signs = |sketch: &Sketch| -> Vec<f32> {
+        let sign = |at: usize| {
+            if sketch[at / 64] >> (at % 64) & 1 == 1 {
+                1.0
+            } else {
+                -1.0
+            }
+        };
+        (0..BITS).map(sign).collect()
+    };
+    for (asked, tokens) in [(1, 1), (3, 2), (7, 5), (12, 31), (33, 64), (16, 164)] {
+        let (query, passage) = (some(asked), some(tokens));
+        let cosine = |asked: &Sketch| {
+            let products = passage.iter().map(|token| product(&signs(asked), &signs(token)));
+            let differing = (BITS as f32 - products.fold(f32::MIN, f32::max)) / 2.0;
+            (std::f32::consts::PI * differing / BITS as f32).cos()
+        };
+        let expected = query.iter().map(cosine).sum::<f32>() / asked as f32;
+        let comparison = Comparison {
+            passages: vec![Some(passage.clone())],
+            query,
+        };
+        let scores = max_sims(&comparison, far()).unwrap();
+        assert_eq!(scores[0].unwrap().to_bits(), expected.to_bits(), "{asked} x {tokens}");
+    }
+}
+
+#[test]
 fn a_deadline_that_has_passed_ends_it() {
     let comparison = Comparison {
         query: vec![sketch(1)],
