@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench stops at the first surprise")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use indexer::types::{Chunk, Document, Item, Metadata};
 use portolan::engine::citations::Tracker;
 use portolan::engine::{fuse, pack};
 use portolan::http::wire::EventWriter;
-use portolan::index::{Collection, Identity, Replacement};
+use portolan::index::{Collection, Fusion, Identity, Replacement};
 use portolan::types::{ChunkId, Event, Filter, Hit, Passage, Reader};
 use uuid::Uuid;
 
@@ -85,8 +86,13 @@ fn pure_steps(criterion: &mut Criterion) {
         list
     };
     let (lexical, vector) = (hits(), hits());
+    let legs = fuse::Legs {
+        lexical: &lexical,
+        vector: &vector,
+        asked: 100,
+    };
     criterion.bench_function("fuse: 100 and 100 hits", |bencher| {
-        bencher.iter(|| fuse::convex(black_box(&lexical), black_box(&vector), 0.5, 100));
+        bencher.iter(|| fuse::apply(&Fusion::default(), black_box(legs), &BTreeMap::new()));
     });
 }
 
@@ -123,6 +129,16 @@ fn over_an_index(criterion: &mut Criterion) {
                 .block_on(collection.vector(vector.clone(), &filter, &reader, 100))
                 .unwrap()
         });
+    });
+    let many: Vec<ChunkId> = collection
+        .lexical(&numbers.words(10), &filter, &reader, 200)
+        .unwrap()
+        .iter()
+        .map(|hit| hit.chunk)
+        .collect();
+    let question = numbers.words(8);
+    criterion.bench_function("clues: 200 candidates of 5,000 documents", |bencher| {
+        bencher.iter(|| collection.clues(black_box(&question), &many).unwrap());
     });
     let hits = collection.lexical(&query, &filter, &reader, 12).unwrap();
     criterion.bench_function("passages: 12 texts with highlights", |bencher| {

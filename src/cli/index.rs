@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::place::Place;
-use crate::cli::print;
+use crate::cli::{print, progress};
 use crate::config::Config;
 use crate::error::Result;
 
@@ -26,10 +25,7 @@ pub struct Index {
 pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<ExitCode> {
     let place = Place::open(config).await?;
     let job = place.index(&command.collection, &command.path).await?;
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} documents {elapsed} {msg}") {
-        bar.set_style(style);
-    }
+    let bar = progress::bar("documents", 0);
     let mut pulse = tokio::time::interval(Duration::from_millis(100));
     let state = loop {
         pulse.tick().await;

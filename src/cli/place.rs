@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::engine::{Ask, Engine};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
+use crate::http::tune::TuneBody;
 use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
 use crate::types::Reader;
 
@@ -85,6 +86,17 @@ impl Place {
                     .post("/v1/index", &json!({ "path": path, "collection": collection }))
                     .await?;
                 Ok(answer["job"].as_str().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    /// `POST /v1/tune`.
+    pub(super) async fn tune(&self, body: TuneBody) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.tune(body.tuning()?).await,
+            Self::Peer(peer) => {
+                let body = serde_json::to_value(body).map_err(|error| Error::Internal(error.to_string()))?;
+                peer.post("/v1/tune", &body).await
             }
         }
     }

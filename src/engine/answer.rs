@@ -76,7 +76,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     let query = Query::parse(input, ask.reader)?;
     let found = engine.search(&query).await?.passages;
     let idf = engine.idf(query.collections());
-    let weighed = evidence::weigh(query.text(), &found, &*idf, engine.decline_below());
+    let weighed = evidence::weigh(query.text(), &found, &*idf, engine.decline_below(query.collections()));
     let prompt = build(&route, &turns, &ask.message, query.text(), found.clone())?;
     let title: String = ask.message.chars().take(80).collect();
     let conversation = engine

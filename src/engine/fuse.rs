@@ -1,11 +1,12 @@
-//! Two ranked lists to one. Pure: ids and scores in, ids and scores out.
+//! Two ranked lists to one, as the settings of the collection say.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use crate::types::{ChunkId, Hit, Scores};
-
-/// Weight of the vector leg in the convex mix; chosen on `SciFact`, see docs/quality.md.
-pub const VECTOR_WEIGHT: f32 = 0.5;
+use crate::engine::retrieve::{Candidates, blocking};
+use crate::error::Result;
+use crate::index::{Clues, Collection, Fusion};
+use crate::types::{ChunkId, Hit, Query, Scores};
 
 /// A fused hit with the scores of each leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,42 +17,107 @@ pub struct Fused {
     pub scores: Scores,
 }
 
-/// Convex mix of z-scores: each leg's scores are centred and scaled by its own list's statistics, since BM25 and
-/// cosine have no common unit. A hit that one leg lacks gets that leg's lowest score; a leg that yielded fewer than
-/// the `asked` ones knows of nothing else, so there the lowest score is 0 and counts among its statistics.
-pub fn convex(lexical: &[Hit], vector: &[Hit], vector_weight: f32, asked: usize) -> Vec<Fused> {
-    let (lexical_scale, vector_scale) = (Scale::of(lexical, asked), Scale::of(vector, asked));
-    merge(lexical, vector, |scores| {
-        let words = if lexical.is_empty() {
-            0.0
-        } else {
-            lexical_scale.z(scores.lexical)
-        };
-        let meaning = if vector.is_empty() {
-            0.0
-        } else {
-            vector_scale.z(scores.vector)
-        };
-        (1.0 - vector_weight) * words + vector_weight * meaning
-    })
+/// What the legs found.
+#[derive(Clone, Copy, Debug)]
+pub struct Legs<'a> {
+    /// BM25, best first.
+    pub lexical: &'a [Hit],
+    /// Cosine, best first.
+    pub vector: &'a [Hit],
+    /// How many each was asked for.
+    pub asked: usize,
 }
 
-/// Reciprocal rank fusion: the sum of 1 / (k + rank) over the legs (Cormack, Clarke, Büttcher 2009).
-pub fn reciprocal_rank(lexical: &[Hit], vector: &[Hit], k: f32) -> Vec<Fused> {
-    let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k + rank as f32));
-    merge(lexical, vector, |scores| {
-        part(scores.lexical_rank) + part(scores.vector_rank)
-    })
+/// Fuses what was found in `collection`, best first.
+pub async fn fuse(
+    collection: &Arc<Collection>,
+    query: &Query,
+    candidates: &Candidates,
+    asked: usize,
+) -> Result<Vec<Fused>> {
+    let legs = Legs {
+        lexical: &candidates.lexical,
+        vector: &candidates.vector,
+        asked,
+    };
+    let one_leg = legs.lexical.is_empty() || legs.vector.is_empty();
+    // Scores of several collections compare only when they were made alike.
+    if one_leg || query.collections().len() > 1 {
+        return Ok(apply(&Fusion::default(), legs, &BTreeMap::new()));
+    }
+    let fusion = collection.fusion();
+    let clues = match fusion {
+        Fusion::Learned(_) => {
+            let (collection, text) = (collection.clone(), query.text().to_owned());
+            let chunks = chunks(legs);
+            blocking(move || collection.clues(&text, &chunks)).await?
+        }
+        _ => BTreeMap::new(),
+    };
+    Ok(apply(&fusion, legs, &clues))
 }
 
-fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec<Fused> {
-    let mut by_chunk: HashMap<ChunkId, Scores> = HashMap::with_capacity(lexical.len() + vector.len());
-    for (at, hit) in lexical.iter().enumerate() {
+/// The chunks that a leg found, each once.
+pub fn chunks(legs: Legs<'_>) -> Vec<ChunkId> {
+    let mut chunks: Vec<ChunkId> = legs.lexical.iter().chain(legs.vector).map(|hit| hit.chunk).collect();
+    chunks.sort_unstable();
+    chunks.dedup();
+    chunks
+}
+
+/// Carries a fusion out; only a learned one looks at the clues.
+pub fn apply(fusion: &Fusion, legs: Legs<'_>, clues: &BTreeMap<ChunkId, Clues>) -> Vec<Fused> {
+    let scales = Scales::of(legs);
+    match *fusion {
+        Fusion::Convex { vector_weight } => merge(legs, |_, scores| {
+            let [words, meaning] = scales.z(scores);
+            mix(vector_weight, words, meaning)
+        }),
+        Fusion::ReciprocalRank { k, vector_weight } => {
+            let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
+            merge(legs, |_, scores| {
+                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
+            })
+        }
+        Fusion::Learned(weights) => {
+            let weights = weights.to_array().map(|weight| weight as f32);
+            merge(legs, |chunk, scores| {
+                let clues = clues.get(&chunk).copied().unwrap_or_default();
+                let features = features(scales.z(scores), clues);
+                features.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+            })
+        }
+    }
+}
+
+fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
+    let share = vector_weight as f32;
+    (1.0 - share) * words + share * meaning
+}
+
+/// What the learned fusion weighs, in the order of `Weights`.
+fn features([words, meaning]: [f32; 2], clues: Clues) -> [f32; 4] {
+    [words, meaning, clues.coverage, clues.length]
+}
+
+/// The features of each chunk that a leg found.
+pub fn rows(legs: Legs<'_>, clues: &BTreeMap<ChunkId, Clues>) -> Vec<(ChunkId, [f32; 4])> {
+    let scales = Scales::of(legs);
+    let row = |hit: Fused| {
+        let clues = clues.get(&hit.chunk).copied().unwrap_or_default();
+        (hit.chunk, features(scales.z(&hit.scores), clues))
+    };
+    merge(legs, |_, _| 0.0).into_iter().map(row).collect()
+}
+
+fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> {
+    let mut by_chunk: HashMap<ChunkId, Scores> = HashMap::with_capacity(legs.lexical.len() + legs.vector.len());
+    for (at, hit) in legs.lexical.iter().enumerate() {
         let scores = by_chunk.entry(hit.chunk).or_default();
         scores.lexical = Some(hit.score);
         scores.lexical_rank = Some(at + 1);
     }
-    for (at, hit) in vector.iter().enumerate() {
+    for (at, hit) in legs.vector.iter().enumerate() {
         let scores = by_chunk.entry(hit.chunk).or_default();
         scores.vector = Some(hit.score);
         scores.vector_rank = Some(at + 1);
@@ -59,13 +125,37 @@ fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec
     let mut fused: Vec<Fused> = by_chunk
         .into_iter()
         .map(|(chunk, mut scores)| {
-            scores.fused = score(&scores);
+            scores.fused = score(chunk, &scores);
             Fused { chunk, scores }
         })
         .collect();
     // Ties go to the smaller id, so the order never wavers.
     fused.sort_by(|a, b| b.scores.fused.total_cmp(&a.scores.fused).then(a.chunk.cmp(&b.chunk)));
     fused
+}
+
+/// Z-scores: each leg's scores are centred and scaled by its own list's statistics, since BM25 and cosine have no
+/// common unit. A hit that one leg lacks gets that leg's lowest score; a leg that yielded fewer than the `asked` ones
+/// knows of nothing else, so there the lowest score is 0 and counts among its statistics.
+struct Scales {
+    lexical: Option<Scale>,
+    vector: Option<Scale>,
+}
+
+impl Scales {
+    fn of(legs: Legs<'_>) -> Self {
+        let scale = |hits: &[Hit]| (!hits.is_empty()).then(|| Scale::of(hits, legs.asked));
+        Self {
+            lexical: scale(legs.lexical),
+            vector: scale(legs.vector),
+        }
+    }
+
+    /// Of the words and of the vectors; 0 for a leg without hits.
+    fn z(&self, scores: &Scores) -> [f32; 2] {
+        let z = |scale: &Option<Scale>, score| scale.as_ref().map_or(0.0, |scale| scale.z(score));
+        [z(&self.lexical, scores.lexical), z(&self.vector, scores.vector)]
+    }
 }
 
 /// Mean, deviation and lowest of a list's scores.
@@ -100,6 +190,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Weights;
     use crate::types::DocumentId;
     use indexer::types::{ChunkContext, Metadata};
 
@@ -125,39 +216,84 @@ mod tests {
             .collect()
     }
 
+    fn order(fusion: Fusion, lexical: &[Hit], vector: &[Hit], asked: usize) -> Vec<ChunkId> {
+        let legs = Legs { lexical, vector, asked };
+        let fused = apply(&fusion, legs, &BTreeMap::new());
+        fused.into_iter().map(|hit| hit.chunk).collect()
+    }
+
+    const LEARNED: Fusion = Fusion::Learned(Weights {
+        lexical: 0.5,
+        vector: 0.5,
+        coverage: 1.0,
+        length: 0.0,
+    });
+
+    fn reciprocal_rank(vector_weight: f32) -> Fusion {
+        Fusion::ReciprocalRank { k: 20.0, vector_weight }
+    }
+
     #[test]
     fn a_hit_of_both_legs_comes_first() {
         let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
         let vector = hits(&[(4, 0.9), (2, 0.8), (5, 0.1)]);
-        for fused in [
-            convex(&lexical, &vector, 0.5, 3),
-            reciprocal_rank(&lexical, &vector, 20.0),
-        ] {
-            assert_eq!(fused[0].chunk, id(2));
-            assert_eq!(fused.len(), 5);
+        for fusion in [Fusion::default(), reciprocal_rank(0.5), LEARNED] {
+            let found = order(fusion, &lexical, &vector, 3);
+            assert_eq!((found[0], found.len()), (id(2), 5));
+        }
+    }
+
+    #[test]
+    fn all_the_weight_on_a_leg_is_that_leg() {
+        let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
+        let vector = hits(&[(3, 0.9), (2, 0.8), (1, 0.1)]);
+        for weighed in [|vector_weight| Fusion::Convex { vector_weight }, reciprocal_rank] {
+            assert_eq!(order(weighed(0.0), &lexical, &vector, 3), [1, 2, 3].map(id));
+            assert_eq!(order(weighed(1.0), &lexical, &vector, 3), [3, 2, 1].map(id));
         }
     }
 
     #[test]
     fn one_leg_alone_keeps_its_order() {
         let lexical = hits(&[(7, 3.0), (8, 2.0), (9, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
-        assert_eq!(order, vec![id(7), id(8), id(9)]);
+        for fusion in [Fusion::default(), reciprocal_rank(0.5), LEARNED] {
+            assert_eq!(order(fusion, &lexical, &[], 3), [7, 8, 9].map(id));
+            assert_eq!(order(fusion, &[], &lexical, 3), [7, 8, 9].map(id));
+        }
     }
 
     #[test]
     fn the_only_word_match_outweighs_a_slightly_better_cosine() {
         let lexical = hits(&[(9, 12.0)]);
         let vector = hits(&[(1, 0.80), (2, 0.79), (9, 0.78), (3, 0.60), (4, 0.55)]);
-        assert_eq!(convex(&lexical, &vector, 0.5, 100)[0].chunk, id(9));
+        assert_eq!(order(Fusion::default(), &lexical, &vector, 100)[0], id(9));
+    }
+
+    #[test]
+    fn clues_decide_between_equals() {
+        let lexical = hits(&[(1, 1.0), (2, 1.0)]);
+        let legs = Legs {
+            lexical: &lexical,
+            vector: &lexical,
+            asked: 2,
+        };
+        let whole = Clues {
+            coverage: 1.0,
+            length: 3.0,
+        };
+        for better in [1, 2] {
+            let clues = BTreeMap::from([(id(better), whole)]);
+            assert_eq!(apply(&LEARNED, legs, &clues)[0].chunk, id(better));
+            let row = rows(legs, &clues).into_iter().find(|(chunk, _)| *chunk == id(better));
+            assert_eq!(row.unwrap().1[2..], [1.0, 3.0]);
+        }
+        assert_eq!(chunks(legs).len(), 2);
     }
 
     #[test]
     fn ties_go_to_the_smaller_id() {
         let lexical = hits(&[(1, 1.0), (2, 1.0), (3, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
-        let mut sorted = order.clone();
-        sorted.sort();
-        assert_eq!(order, sorted);
+        let found = order(Fusion::default(), &lexical, &[], 3);
+        assert!(found.is_sorted(), "{found:?}");
     }
 }

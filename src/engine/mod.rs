@@ -6,12 +6,14 @@ pub mod evidence;
 pub mod extractive;
 pub mod fuse;
 pub mod ingest;
+pub mod measure;
 pub mod memory;
 pub mod pack;
 pub mod prompt;
 pub mod record;
 pub mod retrieve;
 pub mod support;
+pub mod tune;
 pub mod views;
 
 use std::collections::BTreeMap;
@@ -210,8 +212,11 @@ impl Engine {
         &self.parts.routes
     }
 
-    pub(crate) fn decline_below(&self) -> f32 {
-        self.parts.decline_below
+    /// Support below which an answer is declined: what the first of `names` has set, or the configuration.
+    pub(crate) fn decline_below(&self, names: &[String]) -> f32 {
+        let first = names.first().and_then(|name| self.collection(name).ok());
+        let set = first.and_then(|collection| collection.settings().decline_below);
+        set.map_or(self.parts.decline_below, |share| share as f32)
     }
 
     /// Ends running answers with `failed`; what was received is stored as incomplete.

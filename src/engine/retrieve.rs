@@ -38,7 +38,7 @@ pub async fn search(
     let asked = depth.max(CANDIDATES);
     let candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();
-    let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT, asked);
+    let mut fused = fuse::fuse(collection, query, &candidates, asked).await?;
     let total = fused.len();
     fused.truncate(depth);
     let mut trace = candidates.steps;

@@ -11,6 +11,7 @@ pub mod ops;
 pub mod pointer;
 pub mod problem;
 pub mod search;
+pub mod tune;
 pub mod ui;
 pub mod wire;
 
@@ -121,6 +122,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/documents/{id}/source", get(documents::source))
         .route("/v1/jobs/{id}", get(documents::job))
         .route("/v1/index", post(documents::index_path))
+        .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))
         .route(
             "/v1/conversations/{id}",

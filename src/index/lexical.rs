@@ -55,8 +55,8 @@ pub(super) struct Fields {
 
 /// One commit: what is searched and what is known of its documents always belong together.
 pub(super) struct Snapshot {
-    searcher: Searcher,
-    fields: Fields,
+    pub searcher: Searcher,
+    pub fields: Fields,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
     /// Whether any document is not for everyone.
@@ -139,13 +139,7 @@ impl Lexical {
 
     /// See `Collection::idf`.
     pub fn idf(&self, term: &str) -> f32 {
-        let snapshot = self.snapshot();
-        let term = Term::from_field_text(self.fields.body, term);
-        let total = snapshot.chunks() as f32;
-        // Deleted chunks count until their segment is merged.
-        let having = snapshot.searcher.doc_freq(&term).unwrap_or(0) as f32;
-        let having = having.min(total);
-        (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
+        self.snapshot().idf(term)
     }
 }
 
@@ -158,6 +152,16 @@ impl Snapshot {
             cards,
             restricted,
         }
+    }
+
+    /// See `Collection::idf`.
+    pub fn idf(&self, term: &str) -> f32 {
+        let term = Term::from_field_text(self.fields.body, term);
+        let total = self.chunks() as f32;
+        // Deleted chunks count until their segment is merged.
+        let having = self.searcher.doc_freq(&term).unwrap_or(0) as f32;
+        let having = having.min(total);
+        (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
     }
 
     /// How many chunks there are.

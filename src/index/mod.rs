@@ -2,11 +2,14 @@
 
 pub mod analyse;
 mod ask;
+pub mod clues;
 pub mod edge;
 pub mod filter;
+pub mod fusion;
 pub mod lexical;
 pub mod publish;
 pub mod qdrant;
+pub mod settings;
 pub mod vectors;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,11 +19,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::types::{Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+use crate::types::{ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+pub use clues::Clues;
 use edge::EdgeStore;
+pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
+pub use settings::Settings;
 use vectors::VectorStore;
 
 /// Version of `analyse`; another one finds other words, so it needs a new index.
@@ -84,6 +90,7 @@ pub struct Collection {
     lexical: Arc<Lexical>,
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
+    settings: settings::Kept,
     /// Documents with chunks without a vector, and the version that lacks them.
     incomplete: BTreeMap<DocumentId, String>,
 }
@@ -101,12 +108,13 @@ impl Collection {
             let known = read_identity(&place, &called, &made)?;
             let lexical = Lexical::open(&place.join("lexical"))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
+            let settings = settings::Kept::open(&place)?;
             if !known {
                 write_identity(&place, &made)?;
             }
-            Ok::<_, Error>((lexical, writer))
+            Ok::<_, Error>((lexical, writer, settings))
         });
-        let (lexical, writer) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
+        let (lexical, writer, settings) = opened.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let vectors = match vectors {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
@@ -116,6 +124,7 @@ impl Collection {
             lexical: Arc::new(lexical),
             vectors,
             writer,
+            settings,
             incomplete: BTreeMap::new(),
         };
         collection.sweep().await?;
@@ -135,6 +144,11 @@ impl Collection {
     /// The `k` nearest chunks.
     pub async fn vector(&self, vector: Vec<f32>, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
         self.vectors.search(vector, filter, reader, k).await
+    }
+
+    /// What is known of `chunks` beside their scores for the question `text`; those that are gone are left out.
+    pub fn clues(&self, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, Clues>> {
+        clues::clues(&self.lexical.snapshot(), text, chunks)
     }
 
     /// The passages of `hits` in their order, without those that are gone or that `reader` may not read.
@@ -214,6 +228,21 @@ impl Collection {
     /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
     pub fn idf(&self, term: &str) -> f32 {
         self.lexical.idf(term)
+    }
+
+    /// How its legs become one list.
+    pub fn fusion(&self) -> Fusion {
+        self.settings.now().fusion
+    }
+
+    /// What is set for this collection.
+    pub fn settings(&self) -> Settings {
+        (*self.settings.now()).clone()
+    }
+
+    /// Sets what `change` names, a JSON object; the rest stays. Writes to disk, so call it from a blocking thread.
+    pub fn change_settings(&self, change: serde_json::Value) -> Result<Settings> {
+        self.settings.change(change)
     }
 
     /// Replaces and removes documents in one step that readers see whole or not at all.
