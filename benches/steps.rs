@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench stops at the first surprise")]
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use indexer::chunk::Chunking;
 use indexer::types::{Chunk, Document, Item, Metadata};
 use portolan::engine::citations::Tracker;
 use portolan::engine::{fuse, pack};
@@ -64,8 +64,8 @@ fn document(uri: &str, text: String) -> (Document, Vec<Chunk>) {
         principals: Vec::new(),
         modified: None,
     };
-    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item)).unwrap();
-    let chunks = indexer::chunk::split(&document);
+    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item, Chunking::default())).unwrap();
+    let chunks = indexer::chunk::split(&document, Chunking::default());
     (document, chunks)
 }
 
@@ -73,7 +73,7 @@ fn pure_steps(criterion: &mut Criterion) {
     let mut numbers = Numbers(1);
     let (long, _) = document("long.txt", numbers.words(15_000));
     criterion.bench_function("chunk: 150 KB of text", |bencher| {
-        bencher.iter(|| indexer::chunk::split(black_box(&long)));
+        bencher.iter(|| indexer::chunk::split(black_box(&long), Chunking::default()));
     });
     let mut hits = || -> Vec<Hit> {
         let mut list: Vec<Hit> = (0..100)
@@ -92,7 +92,7 @@ fn pure_steps(criterion: &mut Criterion) {
         asked: 100,
     };
     criterion.bench_function("fuse: 100 and 100 hits", |bencher| {
-        bencher.iter(|| fuse::apply(&Fusion::default(), black_box(legs), &BTreeMap::new()));
+        bencher.iter(|| fuse::apply(&Fusion::default(), black_box(legs), &fuse::Coverage::new()));
     });
 }
 
@@ -137,8 +137,8 @@ fn over_an_index(criterion: &mut Criterion) {
         .map(|hit| hit.chunk)
         .collect();
     let question = numbers.words(8);
-    criterion.bench_function("clues: 200 candidates of 5,000 documents", |bencher| {
-        bencher.iter(|| collection.clues(black_box(&question), &many).unwrap());
+    criterion.bench_function("coverage: 200 candidates of 5,000 documents", |bencher| {
+        bencher.iter(|| collection.coverage(black_box(&question), &many).unwrap());
     });
     let hits = collection.lexical(&query, &filter, &reader, 12).unwrap();
     criterion.bench_function("passages: 12 texts with highlights", |bencher| {

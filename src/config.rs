@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indexer::chunk::Chunking;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Unexpected};
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub routes: Option<PathBuf>,
     /// When the evidence suffices.
     pub evidence: Evidence,
+    /// How documents are cut.
+    pub chunking: Chunking,
     /// How much at once.
     pub limits: Limits,
     /// The variables that the routes refer to.
@@ -148,6 +151,7 @@ struct Settings {
     qdrant: QdrantSettings,
     gateway: GatewaySettings,
     evidence: EvidenceSettings,
+    chunks: ChunkSettings,
     limits: LimitSettings,
 }
 
@@ -179,6 +183,14 @@ struct GatewaySettings {
 struct EvidenceSettings {
     #[serde(deserialize_with = "share")]
     decline_below: Option<f32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ChunkSettings {
+    #[serde(deserialize_with = "chunk_bytes")]
+    target_bytes: Option<usize>,
+    context: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -245,6 +257,10 @@ impl Settings {
             evidence: Evidence {
                 decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
+            chunking: Chunking {
+                target_bytes: self.chunks.target_bytes.unwrap_or(Chunking::default().target_bytes),
+                context: self.chunks.context.unwrap_or(true),
+            },
             limits: Limits {
                 body_bytes: count(self.limits.body_bytes, 32 * 1024 * 1024),
                 streams: count(self.limits.streams, 1_000),
@@ -301,6 +317,8 @@ fn expected(key: &str) -> Option<&'static str> {
         "threads" | "body_bytes" | "streams" | "searches" => Some("a whole number from 1"),
         "drain_seconds" => Some("a whole number from 0"),
         "decline_below" => Some("a number from 0.0 to 1.0"),
+        "target_bytes" => Some("a whole number from 400 to 20000"),
+        "context" => Some("`true` or `false`"),
         _ => None,
     }
 }
@@ -328,6 +346,14 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Opti
         Unexpected::Float(value.into()),
         &"a number from 0.0 to 1.0",
     ))
+}
+
+fn chunk_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<usize>, D::Error> {
+    let value = usize::deserialize(deserializer)?;
+    if (400..=20_000).contains(&value) {
+        return Ok(Some(value));
+    }
+    Err(D::Error::custom("too small or too large"))
 }
 
 #[cfg(test)]

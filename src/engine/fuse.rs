@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::retrieve::{Candidates, blocking};
 use crate::error::Result;
-use crate::index::{Clues, Collection, Fusion};
+use crate::index::{Collection, Fusion};
 use crate::types::{ChunkId, Hit, Query, Scores};
 
 /// A fused hit with the scores of each leg.
@@ -28,6 +28,9 @@ pub struct Legs<'a> {
     pub asked: usize,
 }
 
+/// The share of the question's words that each candidate holds.
+pub type Coverage = BTreeMap<ChunkId, f32>;
+
 /// Fuses what was found in `collection`, best first.
 pub async fn fuse(
     collection: &Arc<Collection>,
@@ -40,21 +43,24 @@ pub async fn fuse(
         vector: &candidates.vector,
         asked,
     };
-    let one_leg = legs.lexical.is_empty() || legs.vector.is_empty();
-    // Scores of several collections compare only when they were made alike.
-    if one_leg || query.collections().len() > 1 {
-        return Ok(apply(&Fusion::default(), legs, &BTreeMap::new()));
-    }
-    let fusion = collection.fusion();
-    let clues = match fusion {
-        Fusion::Learned(_) => {
-            let (collection, text) = (collection.clone(), query.text().to_owned());
-            let chunks = chunks(legs);
-            blocking(move || collection.clues(&text, &chunks)).await?
-        }
-        _ => BTreeMap::new(),
+    let several = query.collections().len() > 1;
+    let fusion = if legs.lexical.is_empty() || legs.vector.is_empty() {
+        // What is left keeps its own order.
+        Fusion::alone(legs.lexical.is_empty())
+    } else if several {
+        // Scores of several collections compare only when they were made alike.
+        Fusion::default()
+    } else {
+        collection.fusion()
     };
-    Ok(apply(&fusion, legs, &clues))
+    let coverage = if fusion.needs_coverage() {
+        let (collection, text) = (collection.clone(), query.text().to_owned());
+        let chunks = chunks(legs);
+        blocking(move || collection.coverage(&text, &chunks)).await?
+    } else {
+        Coverage::new()
+    };
+    Ok(apply(&fusion, legs, &coverage))
 }
 
 /// The chunks that a leg found, each once.
@@ -65,14 +71,19 @@ pub fn chunks(legs: Legs<'_>) -> Vec<ChunkId> {
     chunks
 }
 
-/// Carries a fusion out; only a learned one looks at the clues.
-pub fn apply(fusion: &Fusion, legs: Legs<'_>, clues: &BTreeMap<ChunkId, Clues>) -> Vec<Fused> {
-    let scales = Scales::of(legs);
+/// Carries a fusion out.
+pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
     match *fusion {
-        Fusion::Convex { vector_weight } => merge(legs, |_, scores| {
-            let [words, meaning] = scales.z(scores);
-            mix(vector_weight, words, meaning)
-        }),
+        Fusion::Convex {
+            vector_weight,
+            coverage_weight,
+        } => {
+            let features = Features::of(legs, coverage);
+            merge(legs, |chunk, scores| {
+                let [words, meaning, _, covered] = features.row(chunk, scores);
+                mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
+            })
+        }
         Fusion::ReciprocalRank { k, vector_weight } => {
             let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
             merge(legs, |_, scores| {
@@ -80,34 +91,52 @@ pub fn apply(fusion: &Fusion, legs: Legs<'_>, clues: &BTreeMap<ChunkId, Clues>) 
             })
         }
         Fusion::Learned(weights) => {
+            let features = Features::of(legs, coverage);
             let weights = weights.to_array().map(|weight| weight as f32);
             merge(legs, |chunk, scores| {
-                let clues = clues.get(&chunk).copied().unwrap_or_default();
-                let features = features(scales.z(scores), clues);
-                features.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+                let row = features.row(chunk, scores);
+                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
             })
         }
+    }
+}
+
+/// What a learned fusion weighs of each candidate, in the order of `Weights`.
+pub fn rows(legs: Legs<'_>, coverage: &Coverage) -> Vec<(ChunkId, [f32; 4])> {
+    let features = Features::of(legs, coverage);
+    let hits = merge(legs, |_, _| 0.0).into_iter();
+    hits.map(|hit| (hit.chunk, features.row(hit.chunk, &hit.scores)))
+        .collect()
+}
+
+struct Features<'a> {
+    scales: Scales,
+    covered: Scale,
+    coverage: &'a Coverage,
+}
+
+impl<'a> Features<'a> {
+    fn of(legs: Legs<'_>, coverage: &'a Coverage) -> Self {
+        Self {
+            scales: Scales::of(legs),
+            covered: Scale::of(coverage.values().copied().collect()),
+            coverage,
+        }
+    }
+
+    fn row(&self, chunk: ChunkId, scores: &Scores) -> [f32; 4] {
+        let [words, meaning] = self.scales.z(scores);
+        let score = scores
+            .lexical
+            .or(self.scales.lexical.as_ref().map(|scale| scale.lowest));
+        let covered = self.covered.z(self.coverage.get(&chunk).copied());
+        [words, meaning, score.unwrap_or_default().max(0.0).ln_1p(), covered]
     }
 }
 
 fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
     let share = vector_weight as f32;
     (1.0 - share) * words + share * meaning
-}
-
-/// What the learned fusion weighs, in the order of `Weights`.
-fn features([words, meaning]: [f32; 2], clues: Clues) -> [f32; 4] {
-    [words, meaning, clues.coverage, clues.length]
-}
-
-/// The features of each chunk that a leg found.
-pub fn rows(legs: Legs<'_>, clues: &BTreeMap<ChunkId, Clues>) -> Vec<(ChunkId, [f32; 4])> {
-    let scales = Scales::of(legs);
-    let row = |hit: Fused| {
-        let clues = clues.get(&hit.chunk).copied().unwrap_or_default();
-        (hit.chunk, features(scales.z(&hit.scores), clues))
-    };
-    merge(legs, |_, _| 0.0).into_iter().map(row).collect()
 }
 
 fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> {
@@ -144,7 +173,13 @@ struct Scales {
 
 impl Scales {
     fn of(legs: Legs<'_>) -> Self {
-        let scale = |hits: &[Hit]| (!hits.is_empty()).then(|| Scale::of(hits, legs.asked));
+        let scale = |hits: &[Hit]| {
+            let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+            if scores.len() < legs.asked {
+                scores.push(0.0);
+            }
+            (!hits.is_empty()).then(|| Scale::of(scores))
+        };
         Self {
             lexical: scale(legs.lexical),
             vector: scale(legs.vector),
@@ -158,7 +193,7 @@ impl Scales {
     }
 }
 
-/// Mean, deviation and lowest of a list's scores.
+/// Mean, deviation and lowest of some values.
 struct Scale {
     mean: f32,
     deviation: f32,
@@ -166,15 +201,11 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(hits: &[Hit], asked: usize) -> Self {
-        let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
-        if scores.len() < asked {
-            scores.push(0.0);
-        }
+    fn of(scores: Vec<f32>) -> Self {
         let n = scores.len().max(1) as f32;
         let mean = scores.iter().sum::<f32>() / n;
         let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f32>() / n;
-        let lowest = scores.iter().copied().fold(f32::INFINITY, f32::min);
+        let lowest = scores.into_iter().reduce(f32::min).unwrap_or_default();
         Self {
             mean,
             deviation: variance.sqrt().max(1e-6),
@@ -218,18 +249,18 @@ mod tests {
 
     fn order(fusion: Fusion, lexical: &[Hit], vector: &[Hit], asked: usize) -> Vec<ChunkId> {
         let legs = Legs { lexical, vector, asked };
-        let fused = apply(&fusion, legs, &BTreeMap::new());
+        let fused = apply(&fusion, legs, &Coverage::new());
         fused.into_iter().map(|hit| hit.chunk).collect()
     }
 
     const LEARNED: Fusion = Fusion::Learned(Weights {
         lexical: 0.5,
         vector: 0.5,
+        lexical_log: 0.0,
         coverage: 1.0,
-        length: 0.0,
     });
 
-    fn reciprocal_rank(vector_weight: f32) -> Fusion {
+    fn reciprocal_rank(vector_weight: f64) -> Fusion {
         Fusion::ReciprocalRank { k: 20.0, vector_weight }
     }
 
@@ -247,7 +278,7 @@ mod tests {
     fn all_the_weight_on_a_leg_is_that_leg() {
         let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
         let vector = hits(&[(3, 0.9), (2, 0.8), (1, 0.1)]);
-        for weighed in [|vector_weight| Fusion::Convex { vector_weight }, reciprocal_rank] {
+        for weighed in [|weight| Fusion::alone(weight > 0.0), reciprocal_rank] {
             assert_eq!(order(weighed(0.0), &lexical, &vector, 3), [1, 2, 3].map(id));
             assert_eq!(order(weighed(1.0), &lexical, &vector, 3), [3, 2, 1].map(id));
         }
@@ -270,22 +301,22 @@ mod tests {
     }
 
     #[test]
-    fn clues_decide_between_equals() {
+    fn coverage_decides_between_equals() {
         let lexical = hits(&[(1, 1.0), (2, 1.0)]);
         let legs = Legs {
             lexical: &lexical,
             vector: &lexical,
             asked: 2,
         };
-        let whole = Clues {
-            coverage: 1.0,
-            length: 3.0,
-        };
         for better in [1, 2] {
-            let clues = BTreeMap::from([(id(better), whole)]);
-            assert_eq!(apply(&LEARNED, legs, &clues)[0].chunk, id(better));
-            let row = rows(legs, &clues).into_iter().find(|(chunk, _)| *chunk == id(better));
-            assert_eq!(row.unwrap().1[2..], [1.0, 3.0]);
+            let coverage = Coverage::from([(id(better), 1.0), (id(3 - better), 0.5)]);
+            for fusion in [LEARNED, Fusion::default()] {
+                assert_eq!(apply(&fusion, legs, &coverage)[0].chunk, id(better));
+            }
+            let row = rows(legs, &coverage)
+                .into_iter()
+                .find(|(chunk, _)| *chunk == id(better));
+            assert_eq!(row.unwrap().1, [0.0, 0.0, 2.0_f32.ln(), 1.0]);
         }
         assert_eq!(chunks(legs).len(), 2);
     }

@@ -200,7 +200,8 @@ impl IngestRun {
 
     /// Parses one item when it is new or changed.
     async fn take(&mut self, item: Item) -> Result<()> {
-        let print = fingerprint::of(&item);
+        let chunking = self.engine.chunking();
+        let print = fingerprint::of(&item, chunking);
         let known = self.fingerprints.insert(item.uri.clone(), print.clone());
         if known.as_ref() == Some(&print) {
             self.record.unchanged += 1;
@@ -209,7 +210,7 @@ impl IngestRun {
         let uri = item.uri.clone();
         let parsed = blocking(move || {
             Ok(parse::document(&item, &print).map(|document| {
-                let chunks = chunk::split(&document);
+                let chunks = chunk::split(&document, chunking);
                 (document, chunks)
             }))
         });
@@ -240,12 +241,13 @@ impl IngestRun {
         if batch.is_empty() {
             return Ok(());
         }
+        let chunking = self.engine.chunking();
         let texts: Vec<String> = batch
             .iter()
             .flat_map(|(document, chunks)| {
                 chunks
                     .iter()
-                    .map(|chunk| Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text))
+                    .map(|chunk| chunking.embedded(&document.title, &chunk.heading_path, &chunk.text))
             })
             .collect();
         self.record.chunks += texts.len() as u64;

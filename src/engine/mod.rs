@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use futures::stream::BoxStream;
+use indexer::chunk::Chunking;
 
 use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub vectors: Option<VectorFactory>,
     /// Support below which an answer is declined.
     pub decline_below: f32,
+    /// How documents are cut.
+    pub chunking: Chunking,
 }
 
 /// Search, answers and indexing over the open collections.
@@ -206,6 +209,10 @@ impl Engine {
 
     pub(crate) fn store(&self) -> &Store {
         &self.parts.store
+    }
+
+    pub(crate) fn chunking(&self) -> Chunking {
+        self.parts.chunking
     }
 
     pub(crate) fn routes_list(&self) -> &[Route] {

@@ -105,3 +105,6 @@ fn leave_out_unknown(collection: &Collection, questions: &mut Vec<Judged>) -> Re
     }
     Ok(before - questions.len())
 }
+
+#[cfg(test)]
+mod tests;

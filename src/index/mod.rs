@@ -2,7 +2,7 @@
 
 pub mod analyse;
 mod ask;
-pub mod clues;
+mod coverage;
 pub mod edge;
 pub mod filter;
 pub mod fusion;
@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
-pub use clues::Clues;
 use edge::EdgeStore;
 pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
@@ -146,9 +145,9 @@ impl Collection {
         self.vectors.search(vector, filter, reader, k).await
     }
 
-    /// What is known of `chunks` beside their scores for the question `text`; those that are gone are left out.
-    pub fn clues(&self, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, Clues>> {
-        clues::clues(&self.lexical.snapshot(), text, chunks)
+    /// For each of `chunks` that exists the share of the words of `text` that it holds, each word by its idf.
+    pub fn coverage(&self, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, f32>> {
+        coverage::coverage(&self.lexical.snapshot(), text, chunks)
     }
 
     /// The passages of `hits` in their order, without those that are gone or that `reader` may not read.

@@ -99,12 +99,18 @@ mod tests {
         let kept = Kept::open(folder.path()).unwrap();
         assert_eq!(*kept.now(), Settings::default());
         kept.change(json!({ "decline_below": 0.5 })).unwrap();
-        let fusion = json!({ "kind": "convex", "vector_weight": 0.75 });
+        let fusion = json!({ "kind": "convex", "vector_weight": 0.75, "coverage_weight": 0.5 });
         let changed = kept.change(json!({ "fusion": fusion })).unwrap();
         assert_eq!(changed.decline_below, Some(0.5));
-        assert_eq!(changed.fusion, Fusion::Convex { vector_weight: 0.75 });
+        assert_eq!(
+            changed.fusion,
+            Fusion::Convex {
+                vector_weight: 0.75,
+                coverage_weight: 0.5
+            }
+        );
         assert_eq!(*kept.now(), changed);
-        let learned = json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "coverage": 2.0, "length": 0.1 });
+        let learned = json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "lexical_log": 0.1, "coverage": 2.0 });
         let changed = kept.change(json!({ "fusion": learned })).unwrap();
         assert_eq!(json!(changed)["fusion"], learned);
         assert_eq!(*Kept::open(folder.path()).unwrap().now(), changed);
@@ -124,7 +130,7 @@ mod tests {
         check(json!({ "decline_below": 2 }), "from 0 to 1");
         check(json!({ "fusion": { "kind": "magic" } }), "magic");
         check(
-            json!({ "fusion": { "kind": "convex", "vector_weight": 1.5 } }),
+            json!({ "fusion": { "kind": "convex", "vector_weight": 1.5, "coverage_weight": 0.0 } }),
             "from 0 to 1",
         );
         check(
@@ -132,7 +138,11 @@ mod tests {
             "`k`",
         );
         check(json!({ "fusion": { "kind": "learned", "lexical": 1.0 } }), "vector");
-        let weights = json!({ "kind": "learned", "lexical": 1.0, "vector": 1e9, "coverage": 0.0, "length": 0.0 });
+        check(
+            json!({ "fusion": { "kind": "convex", "vector_weight": 0.5, "coverage_weight": -1.0 } }),
+            "from 0 to 10",
+        );
+        let weights = json!({ "kind": "learned", "lexical": 1.0, "vector": 1e9, "lexical_log": 0.0, "coverage": 0.0 });
         check(json!({ "fusion": weights }), "-1000 to 1000");
         assert!(!folder.path().join("settings.json").exists());
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use indexer::chunk::Chunking;
 use portolan::engine::extractive::Extractive;
 use portolan::engine::{Engine, Parts};
 use portolan::error::Result;
@@ -262,6 +263,7 @@ async fn parts(data: &Path, upstream: &Upstream) -> Parts {
         models,
         vectors: None,
         decline_below: 0.3,
+        chunking: Chunking::default(),
     }
 }
 

@@ -12,4 +12,5 @@ mod portkey;
 mod removal;
 mod surroundings;
 mod tidy;
+mod tune;
 mod upstream;

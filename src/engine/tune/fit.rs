@@ -19,6 +19,10 @@ const REPEATED: u64 = 2;
 /// Questions made from headings repeat the documents' words, which flatters the lexical leg: no weight beyond these.
 const MADE_WEIGHTS: std::ops::RangeInclusive<f64> = 0.3..=0.7;
 
+/// What is tried beside every tenth of a vector weight.
+const COVERAGE_WEIGHTS: [f64; 4] = [0.0, 0.125, 0.25, 0.5];
+const RANK_CONSTANTS: [f64; 3] = [10.0, 20.0, 60.0];
+
 /// What came of it.
 pub(super) struct Fitted {
     pub fusion: Fusion,
@@ -151,9 +155,7 @@ impl<'a> Table<'a> {
         let legs = [0, 1].map(|leg| mean_of(&self.legs[leg], held));
         let better = usize::from(legs[1] > legs[0]);
         if legs[better] > reached && !self.made {
-            let alone = Fusion::Convex {
-                vector_weight: better as f64,
-            };
+            let alone = Fusion::alone(better == 1);
             let leg = ["words", "vectors"][better];
             return (
                 alone,
@@ -225,12 +227,18 @@ fn fixed(made: bool) -> Vec<Fusion> {
     let weights: Vec<f64> = weights
         .filter(|weight| !made || MADE_WEIGHTS.contains(weight))
         .collect();
-    fusions.extend(weights.iter().map(|&vector_weight| Fusion::Convex { vector_weight }));
-    for k in [10.0, 20.0, 60.0] {
-        let ranks = weights
-            .iter()
-            .map(|&vector_weight| Fusion::ReciprocalRank { k, vector_weight });
-        fusions.extend(ranks);
+    for coverage_weight in COVERAGE_WEIGHTS {
+        fusions.extend(weights.iter().map(|&vector_weight| Fusion::Convex {
+            vector_weight,
+            coverage_weight,
+        }));
+    }
+    for k in RANK_CONSTANTS {
+        fusions.extend(
+            weights
+                .iter()
+                .map(|&vector_weight| Fusion::ReciprocalRank { k, vector_weight }),
+        );
     }
     fusions
 }

@@ -5,26 +5,26 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::fuse::{self, Fused, Legs};
+use crate::engine::fuse::{self, Coverage, Fused, Legs};
 use crate::engine::measure::{Figures, Judged};
 use crate::engine::retrieve::{self, CANDIDATES, blocking};
 use crate::engine::tune::logit::Choice;
 use crate::error::Result;
 use crate::gateway::Embedder;
-use crate::index::{Clues, Collection, Fusion};
+use crate::index::{Collection, Fusion};
 use crate::types::{ChunkId, Hit, Query, QueryInput, Reader};
 
 /// A question and its candidates.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub question: Judged,
-    lexical: Vec<Hit>,
-    vector: Vec<Hit>,
-    clues: BTreeMap<ChunkId, Clues>,
+    pub lexical: Vec<Hit>,
+    pub vector: Vec<Hit>,
+    pub coverage: Coverage,
     /// The document of each candidate, by URI.
-    documents: BTreeMap<ChunkId, String>,
+    pub documents: BTreeMap<ChunkId, String>,
     /// Candidates that answer: with the quote where one is known, otherwise any of a wanted document.
-    relevant: BTreeSet<ChunkId>,
+    pub relevant: BTreeSet<ChunkId>,
 }
 
 /// Asks both legs.
@@ -46,18 +46,17 @@ pub(super) async fn take(
             question,
             lexical: found.lexical,
             vector: found.vector,
-            clues: BTreeMap::new(),
+            coverage: Coverage::new(),
             documents: BTreeMap::new(),
             relevant: BTreeSet::new(),
         };
         let chunks = fuse::chunks(sample.legs());
-        sample.clues = collection.clues(query.text(), &chunks)?;
+        sample.coverage = collection.coverage(query.text(), &chunks)?;
         let hits: Vec<Hit> = chunks.into_iter().map(|chunk| Hit { chunk, score: 0.0 }).collect();
         for passage in collection.passages(&hits, query.text(), query.reader())? {
             let Judged { wanted, quote, .. } = &sample.question;
-            let answers = quote
-                .as_ref()
-                .is_none_or(|quote| passage.chunk.text.contains(quote.trim()));
+            let text = one_spaced(&passage.chunk.text);
+            let answers = quote.as_ref().is_none_or(|quote| text.contains(&one_spaced(quote)));
             if answers && wanted.get(&passage.document.uri).is_some_and(|grade| *grade > 0.0) {
                 sample.relevant.insert(passage.chunk.id);
             }
@@ -79,7 +78,7 @@ impl Sample {
 
     /// What `fusion` makes of it, best first.
     pub fn fused(&self, fusion: &Fusion) -> Vec<Fused> {
-        fuse::apply(fusion, self.legs(), &self.clues)
+        fuse::apply(fusion, self.legs(), &self.coverage)
     }
 
     /// nDCG@10 over documents of what `fusion` makes of it.
@@ -109,7 +108,7 @@ impl Sample {
 
     /// The candidates as the regression sees them.
     pub fn choice(&self) -> Choice {
-        let rows = fuse::rows(self.legs(), &self.clues);
+        let rows = fuse::rows(self.legs(), &self.coverage);
         let relevant = rows
             .iter()
             .enumerate()
@@ -119,6 +118,10 @@ impl Sample {
             rows: rows.iter().map(|(_, row)| row.map(f64::from).to_vec()).collect(),
         }
     }
+}
+
+fn one_spaced(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A number from the question's words; the same for the same words in any order of the questions.

@@ -1,4 +1,4 @@
-//! What the index knows of candidates beside their scores, without loading their texts.
+//! How much of a question each candidate holds, without loading its text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +13,8 @@ use crate::types::ChunkId;
 /// Words of a question that are looked at.
 const MAX_TERMS: usize = 32;
 
-/// What is known of one candidate.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Clues {
-    /// Share of the question's words that it holds, each by its idf.
-    pub coverage: f32,
-    /// Logarithm of its length in words.
-    pub length: f32,
-}
-
-/// The clues of those `chunks` that exist, for the question `text`.
-pub(super) fn clues(snapshot: &Snapshot, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, Clues>> {
+/// For each of `chunks` that exists the share of the words of `text` that it holds, each word by its idf.
+pub(super) fn coverage(snapshot: &Snapshot, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, f32>> {
     let words = analyse::terms(text).into_iter().filter(|term| !term.stop);
     let words: BTreeSet<String> = words.map(|term| term.text).collect();
     let mut terms = Vec::new();
@@ -34,13 +25,9 @@ pub(super) fn clues(snapshot: &Snapshot, text: &str, chunks: &[ChunkId]) -> Resu
     let mut found = BTreeMap::new();
     for segment in snapshot.searcher.segment_readers() {
         let places = places(snapshot, segment, chunks)?;
-        if places.is_empty() {
-            continue;
-        }
-        let lengths = segment.get_fieldnorms_reader(snapshot.fields.body).map_err(failed)?;
-        let index = segment.inverted_index(snapshot.fields.body).map_err(failed)?;
         let mut covered = vec![0.0; places.len()];
-        for (term, idf) in &terms {
+        let index = segment.inverted_index(snapshot.fields.body).map_err(failed)?;
+        for (term, idf) in terms.iter().filter(|_| !places.is_empty()) {
             let Some(mut postings) = index.read_postings(term, IndexRecordOption::Basic).map_err(failed)? else {
                 continue;
             };
@@ -49,17 +36,11 @@ pub(super) fn clues(snapshot: &Snapshot, text: &str, chunks: &[ChunkId]) -> Resu
                     postings.seek(*place);
                 }
                 if postings.doc() == *place {
-                    *covered += idf;
+                    *covered += idf / whole;
                 }
             }
         }
-        for ((place, chunk), covered) in places.into_iter().zip(covered) {
-            let clues = Clues {
-                coverage: if whole > 0.0 { covered / whole } else { 0.0 },
-                length: (1.0 + lengths.fieldnorm(place) as f32).ln(),
-            };
-            found.insert(chunk, clues);
-        }
+        found.extend(places.into_iter().map(|(_, chunk)| chunk).zip(covered));
     }
     Ok(found)
 }
