@@ -10,6 +10,7 @@ mod place;
 mod progress;
 mod search;
 mod sets;
+mod table;
 mod tune;
 
 use std::net::SocketAddr;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::cli::place::Place;
 use crate::cli::print;
 use crate::cli::sets::{self, Set};
+use crate::cli::table::table;
 use crate::config::Config;
 use crate::engine::measure::Judged;
 use crate::error::{Error, Result};
@@ -67,47 +68,33 @@ fn question(judged: Judged) -> QuestionBody {
 
 /// The report for a person.
 fn told(report: &Value) -> String {
-    let fusion = &report["fusion"];
-    let mut text = format!("{}: {} questions", word(&report["collection"]), report["questions"]);
-    if report["made"] == true {
-        text.push_str(" made from its headings");
-    }
-    if report["unknown"] != 0 {
-        text.push_str(&format!(
-            ", {} of them about documents that it does not have",
-            report["unknown"]
-        ));
-    }
-    text.push_str("\n\n");
-    text.push_str(&table(
-        "nDCG@10",
-        &[
-            "questions",
-            "lexical",
-            "vector",
-            "default",
-            "chosen",
-            "difference",
-            "low",
-            "high",
-            "p",
-        ],
-        &[
-            ("fitted half", &fusion["fitted_half"]),
-            ("held-out half", &fusion["held_out_half"]),
-            ("all", &fusion["all"]),
-        ],
-    ));
-    for (name, value) in [("chosen", &fusion["chosen"]), ("kept", &fusion["kept"])] {
-        if !value.is_null() {
-            text.push_str(&format!("{name}: {value}\n"));
-        }
-    }
-    text.push_str(&format!("{}\n", word(&fusion["why"])));
+    let (fusion, gate) = (&report["fusion"], &report["gate"]);
+    let mut parts = vec![asked(report)];
+    let halves = [
+        ("fitted half", &fusion["fitted_half"]),
+        ("held-out half", &fusion["held_out_half"]),
+        ("all", &fusion["all"]),
+    ];
+    let columns = [
+        "questions",
+        "lexical",
+        "vector",
+        "default",
+        "chosen",
+        "difference",
+        "low",
+        "high",
+        "p",
+    ];
+    parts.push(figures("nDCG@10", &columns, &halves));
+    let named = [("chosen", &fusion["chosen"]), ("kept", &fusion["kept"])];
+    let named = named.iter().filter(|(_, value)| !value.is_null());
+    let named: Vec<String> = named.map(|(name, value)| format!("{name}: {value}\n")).collect();
+    parts.push(format!("{}{}\n", named.concat(), word(&fusion["why"])));
     let repeated = &fusion["halvings"];
     if !repeated.is_null() {
-        text.push_str(&format!(
-            "\nOn questions that were not fitted on, mean of {} halvings:\n\n",
+        parts.push(format!(
+            "On questions that were not fitted on, mean of {} halvings:\n",
             repeated["times"]
         ));
         let columns = [
@@ -119,58 +106,88 @@ fn told(report: &Value) -> String {
             "learned",
             "chosen",
         ];
-        text.push_str(&table("nDCG@10", &columns, &[("unseen", repeated)]));
+        parts.push(figures("nDCG@10", &columns, &[("unseen", repeated)]));
     }
-    let gate = &report["gate"];
     if !gate.is_null() {
-        text.push_str(&format!(
-            "\nEvidence gate: declined below {} now, {} chosen, {} kept\n\n",
+        parts.push(format!(
+            "Evidence gate: declined below {} now, {} chosen, {} kept\n",
             gate["now"], gate["chosen"], gate["kept"]
         ));
-        let halves = ["fitted_half", "held_out_half"].map(|half| &gate[half]);
-        text.push_str(&table(
-            "",
-            &["balance", "declined", "over_refusal"],
-            &[
-                ("fitted half, now", &halves[0]["now"]),
-                ("fitted half, chosen", &halves[0]["chosen"]),
-                ("held-out half, now", &halves[1]["now"]),
-                ("held-out half, chosen", &halves[1]["chosen"]),
-            ],
-        ));
+        let [fitted, held] = [&gate["fitted_half"], &gate["held_out_half"]];
+        let rows = [
+            ("fitted half, now", &fitted["now"]),
+            ("fitted half, chosen", &fitted["chosen"]),
+            ("held-out half, now", &held["now"]),
+            ("held-out half, chosen", &held["chosen"]),
+        ];
+        parts.push(figures("share", &["balance", "declined", "over_refusal"], &rows));
     }
-    text.push_str(if report["written"] == true {
-        "\nThe settings are written.\n"
-    } else {
-        "\nNothing was written.\n"
-    });
-    text
+    let written = report["written"] == true;
+    parts.push(
+        if written {
+            "The settings are written.\n"
+        } else {
+            "Nothing was written.\n"
+        }
+        .to_owned(),
+    );
+    parts.join("\n")
 }
 
-/// A table in Markdown; a row without figures is left out, and so is a column.
-fn table(corner: &str, columns: &[&str], rows: &[(&str, &Value)]) -> String {
+/// What was asked.
+fn asked(report: &Value) -> String {
+    let made = if report["made"] == true {
+        " made from its headings"
+    } else {
+        ""
+    };
+    let unknown = match &report["unknown"] {
+        none if *none == 0 => String::new(),
+        some => format!(", and {some} about documents that it does not have"),
+    };
+    let (name, questions) = (word(&report["collection"]), &report["questions"]);
+    format!("{name}: {questions} questions{made}{unknown}\n")
+}
+
+/// A table; a row without figures is left out, and so is a column.
+fn figures(corner: &str, columns: &[&str], rows: &[(&str, &Value)]) -> String {
     let rows: Vec<_> = rows.iter().filter(|(_, figures)| figures.is_object()).collect();
     let there = |column: &&&str| rows.iter().any(|(_, figures)| !figures[**column].is_null());
-    let columns: Vec<&&str> = columns.iter().filter(there).collect();
-    let mut text = format!("| {corner} |");
-    for column in &columns {
-        text.push_str(&format!(" {column} |"));
-    }
-    text.push_str(&format!("\n|{}\n", " --- |".repeat(columns.len() + 1)));
-    for (name, figures) in rows {
-        text.push_str(&format!("| {name} |"));
-        for column in &columns {
-            let figure = &figures[**column];
-            match figure.as_f64().filter(|_| figure.is_f64()) {
-                Some(figure) => text.push_str(&format!(" {figure:.4} |")),
-                None => text.push_str(&format!(" {figure} |")),
-            }
-        }
-        text.push('\n');
-    }
-    text
+    let columns: Vec<&str> = columns.iter().filter(there).copied().collect();
+    let heads: Vec<String> = [corner].iter().chain(&columns).map(|head| (*head).to_owned()).collect();
+    let cell = |figure: &Value| match figure.as_f64().filter(|_| figure.is_f64()) {
+        Some(figure) => format!("{figure:.4}"),
+        None => figure.to_string(),
+    };
+    let row = |(name, figures): &&(&str, &Value)| {
+        let cells = columns.iter().map(|column| cell(&figures[*column]));
+        [(*name).to_owned()].into_iter().chain(cells).collect()
+    };
+    table(&heads, &rows.iter().map(row).collect::<Vec<_>>())
 }
 
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_told() {
+        let half = json!({ "questions": 20, "lexical": 0.5, "vector": 0.25, "default": 0.5, "chosen": 0.75,
+            "difference": 0.25, "low": 0.1, "high": 0.4, "p": 0.01 });
+        let at = json!({ "balance": 0.5, "declined": 0.25, "over_refusal": 0.25 });
+        let both = json!({ "now": at, "chosen": at });
+        let report = json!({
+            "collection": "docs", "questions": 42, "unknown": 2, "made": false, "written": true,
+            "fusion": { "fitted_half": half, "held_out_half": half, "chosen": { "kind": "convex" },
+                "kept": { "kind": "convex" }, "why": "because", "halvings": null },
+            "gate": { "now": 0.5, "chosen": 0.4, "kept": 0.4, "fitted_half": both, "held_out_half": both },
+        });
+        insta::assert_snapshot!(told(&report), @"");
+    }
 }

@@ -32,8 +32,8 @@ async fn tune(app: &TestApp, body: &Value) -> (u16, Value) {
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-/// The fused score of the first result.
-async fn fused(app: &TestApp) -> f64 {
+/// The fused score of the first result, as it is written.
+async fn fused(app: &TestApp) -> Value {
     let body = json!({ "query": "Where does code7 run?", "explain": true });
     let (_, found) = app.post("/v1/search", &body).await;
     found["results"][0]["scores"]["fused"]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::report::{Report, head, line};
+use super::report::{Report, head};
+use crate::cli::table::table;
 use crate::engine::measure::{self, Difference};
 use crate::error::{Error, Result};
 
@@ -64,10 +65,9 @@ impl Comparison {
             "95 % interval",
             "p",
         ];
-        let mut text = line(&mut heads.iter().map(|head| (*head).to_owned()));
-        text.push_str(&line(&mut heads.iter().map(|_| "---".to_owned())));
-        for (part, name, count, [mine, their], Difference { mean, low, high, p }) in &self.rows {
-            let cells = [
+        let row = |(part, name, count, [mine, their], apart): &(String, String, usize, [f64; 2], Difference)| {
+            let Difference { mean, low, high, p } = apart;
+            vec![
                 part.clone(),
                 head(name),
                 count.to_string(),
@@ -76,10 +76,12 @@ impl Comparison {
                 format!("{mean:+.4}"),
                 format!("{low:+.4} to {high:+.4}"),
                 format!("{p:.4}"),
-            ];
-            text.push_str(&line(&mut cells.into_iter()));
-        }
-        text
+            ]
+        };
+        table(
+            &heads.map(str::to_owned),
+            &self.rows.iter().map(row).collect::<Vec<_>>(),
+        )
     }
 
     /// The same for scripts.

@@ -1,12 +1,12 @@
 //! What a run measured: as a table for a person, as JSON for a script and for the next run to compare with.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cli::table::table;
 use crate::error::{Error, Result};
 
 /// Figures by name.
@@ -110,27 +110,16 @@ impl Report {
         );
         for (columns, parts) in tables {
             let heads = columns.iter().map(|column| head(column));
+            let heads: Vec<String> = [String::new()].into_iter().chain(heads).collect();
+            let row = |part: &&str| {
+                let cells = columns.iter().map(|column| shown(column, self.figures[*part][*column]));
+                [(*part).to_owned()].into_iter().chain(cells).collect()
+            };
             text.push('\n');
-            text.push_str(&line(&mut [String::new()].into_iter().chain(heads)));
-            text.push_str(&line(&mut std::iter::repeat_n("---".to_owned(), columns.len() + 1)));
-            for part in parts {
-                let cells = columns.iter().map(|column| shown(column, self.figures[part][*column]));
-                text.push_str(&line(&mut [part.to_owned()].into_iter().chain(cells)));
-            }
+            text.push_str(&table(&heads, &parts.iter().map(row).collect::<Vec<_>>()));
         }
         text
     }
-}
-
-/// A row of a table in Markdown.
-pub(super) fn line(cells: &mut dyn Iterator<Item = String>) -> String {
-    let mut text = String::from("|");
-    for cell in cells {
-        // Writing to a string does not fail.
-        let _ = write!(text, " {cell} |");
-    }
-    text.push('\n');
-    text
 }
 
 /// A figure's name in tables.
@@ -177,7 +166,7 @@ mod tests {
         }
         report.add("answers", "a", Row::from([("cited".into(), 1.0)]));
         report.sum_up();
-        assert_eq!(report.figures["hybrid"]["ndcg_at_10"], 0.75);
+        assert!((report.figures["hybrid"]["ndcg_at_10"] - 0.75).abs() < 1e-9);
         insta::assert_snapshot!(report.tables(), @r"
         s: 3 documents in 4 chunks, 2 questions
 

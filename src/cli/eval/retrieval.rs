@@ -23,20 +23,22 @@ pub(super) async fn measure(engine: &Engine, name: &str, questions: &[Judged], r
         .iter()
         .filter(|question| !question.wanted.is_empty())
         .collect();
+    // Of so few documents a hundred are all of them.
+    let deep = report.documents > MAX_LIMIT;
+    let pages = if deep { 2 } else { 1 };
     let bar = progress::bar("questions", asked.len() as u64);
     let mut times = Times::default();
     for (at, question) in asked.iter().enumerate() {
         times.first(engine, name, &question.text, at).await?;
         for (mode, part) in MODES {
-            let ranked = documents(engine, name, &question.text, mode).await?;
+            let ranked = documents(engine, name, &question.text, (mode, pages)).await?;
             let figures = Figures::of(&ranked, &question.wanted);
             let mut row = Row::from([
                 ("ndcg_at_10".to_owned(), figures.ndcg_at_10),
                 ("recall_at_10".to_owned(), figures.recall_at_10),
                 ("mrr_at_10".to_owned(), figures.mrr_at_10),
             ]);
-            // Of so few documents a hundred are all of them.
-            if report.documents > MAX_LIMIT {
+            if deep {
                 row.insert("recall_at_100".to_owned(), figures.recall_at_100);
             }
             report.add(part, &question.id, row);
@@ -64,20 +66,15 @@ fn parse(name: &str, text: &str, mode: Mode, (limit, offset): (Option<usize>, us
     Query::parse(input, Reader::Everything)
 }
 
-/// Up to 100 documents, best first.
-async fn documents(engine: &Engine, name: &str, text: &str, mode: Mode) -> Result<Vec<String>> {
+/// Documents, best first: those of the first `pages` pages of passages, of which several may be of one document.
+async fn documents(engine: &Engine, name: &str, text: &str, (mode, pages): (Mode, usize)) -> Result<Vec<String>> {
     let (mut seen, mut ranked) = (BTreeSet::new(), Vec::new());
-    // Several passages of one document fill a page; figures are over documents.
-    for offset in [0, MAX_LIMIT] {
-        if ranked.len() < MAX_LIMIT {
-            let found = engine
-                .search(&parse(name, text, mode, (Some(MAX_LIMIT), offset))?)
-                .await?;
-            let uris = found.passages.into_iter().map(|passage| passage.document.uri.clone());
-            ranked.extend(uris.filter(|uri| seen.insert(uri.clone())));
-        }
+    for page in 0..pages {
+        let place = (Some(MAX_LIMIT), page * MAX_LIMIT);
+        let found = engine.search(&parse(name, text, mode, place)?).await?;
+        let uris = found.passages.into_iter().map(|passage| passage.document.uri.clone());
+        ranked.extend(uris.filter(|uri| seen.insert(uri.clone())));
     }
-    ranked.truncate(MAX_LIMIT);
     Ok(ranked)
 }
 

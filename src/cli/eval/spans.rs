@@ -1,5 +1,5 @@
-//! Token recall, precision and IoU of the retrieved chunks (Smith, Troynikov 2024), counted in characters as the
-//! authors' own program counts them.
+//! Token recall, precision and intersection over union of the retrieved chunks (Smith, Troynikov 2024), counted in
+//! characters as the authors' own program counts them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -61,7 +61,7 @@ fn judgements(file: &Path) -> Result<BTreeMap<String, BTreeMap<String, f64>>> {
             _ => None,
         };
         match (grade, &parts[..]) {
-            (Some(grade), [query, document, _]) | (Some(grade), [query, _, document, _]) => {
+            (Some(grade), [query, document, _] | [query, _, document, _]) => {
                 let of_query = judgements.entry((*query).to_owned()).or_default();
                 of_query.insert((*document).to_owned(), grade);
             }
@@ -100,10 +100,10 @@ mod tests {
         let set = read(folder("query-id\tcorpus-id\tscore\nq1\td1\t2\nq2\td2\t0\n").path(), "n").unwrap();
         let asked: Vec<&str> = set.questions.iter().map(|question| question.id.as_str()).collect();
         assert_eq!(asked, ["q1"]);
-        assert_eq!(set.questions[0].wanted["d1"], 2.0);
+        assert_eq!(set.questions[0].wanted, BTreeMap::from([("d1".to_owned(), 2.0)]));
         assert_eq!(set.items.len(), 2);
         let four = read(folder("q1\t0\td1\t1\n").path(), "n").unwrap();
-        assert_eq!(four.questions[0].wanted["d1"], 1.0);
+        assert_eq!(four.questions[0].wanted, BTreeMap::from([("d1".to_owned(), 1.0)]));
     }
 
     #[test]

@@ -104,8 +104,9 @@ fn choose(weighed: &[Weighed], now: f64) -> Gate {
     let mut best = (balance(&fitted, now), now);
     for threshold in between {
         let reached = balance(&fitted, threshold);
-        let nearer = (threshold - now).abs() < (best.1 - now).abs();
-        if refused(&fitted, threshold) <= MOST_REFUSED && (reached > best.0 || (reached == best.0 && nearer)) {
+        let nearer = (best.1 - now).abs().total_cmp(&(threshold - now).abs());
+        let better = reached.total_cmp(&best.0).then(nearer).is_gt();
+        if better && refused(&fitted, threshold) <= MOST_REFUSED {
             best = (reached, threshold);
         }
     }

@@ -1,4 +1,4 @@
-//! Weights of features, by conditional logistic regression (McFadden 1974): of the candidates of one question, how
+//! Weights of features, by conditional logistic regression (`McFadden` 1974): of the candidates of one question, how
 //! likely is each to be the relevant one? Newton's method from a fixed start; no chance, no dependency.
 
 /// The candidates of one question.
@@ -107,17 +107,16 @@ fn derivatives(choices: &[&Choice], weights: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>
             }
         }
         for (row, share) in choice.rows.iter().zip(&shares) {
-            for left in 0..n {
-                let part = share * (row[left] - expected[left]);
-                for right in 0..=left {
-                    curvature[left][right] += part * (row[right] - expected[right]);
+            let apart: Vec<f64> = row
+                .iter()
+                .zip(&expected)
+                .map(|(value, expected)| value - expected)
+                .collect();
+            for (line, left) in curvature.iter_mut().zip(&apart) {
+                for (cell, right) in line.iter_mut().zip(&apart) {
+                    *cell += share * left * right;
                 }
             }
-        }
-    }
-    for left in 0..n {
-        for right in 0..left {
-            curvature[right][left] = curvature[left][right];
         }
     }
     (gradient, curvature)
