@@ -13,7 +13,7 @@ use portolan::engine::citations::Tracker;
 use portolan::engine::{fuse, pack};
 use portolan::http::wire::EventWriter;
 use portolan::index::{Collection, Fusion, Identity, Replacement};
-use portolan::types::{ChunkId, Event, Filter, Hit, Passage, Reader};
+use portolan::types::{ChunkId, Event, Filter, Hit, Passage, Query, QueryInput, Reader};
 use uuid::Uuid;
 
 const DIMENSION: usize = 384;
@@ -118,9 +118,17 @@ fn over_an_index(criterion: &mut Criterion) {
         }
         collection
     });
-    let (filter, reader, query) = (Filter::default(), Reader::Everything, numbers.words(3));
-    criterion.bench_function("retrieve: lexical, 5,000 documents", |bencher| {
-        bencher.iter(|| collection.lexical(black_box(&query), &filter, &reader, 100).unwrap());
+    let (filter, reader, text) = (Filter::default(), Reader::Everything, numbers.words(3));
+    let input = QueryInput {
+        text: text.clone(),
+        ..QueryInput::default()
+    };
+    let query = Query::parse(input, reader.clone()).unwrap();
+    criterion.bench_function("retrieve: understand and lexical, 5,000 documents", |bencher| {
+        bencher.iter(|| {
+            let asked = collection.understand(black_box(&query)).unwrap();
+            collection.lexical(&asked, 100).unwrap()
+        });
     });
     let vector = numbers.vector();
     criterion.bench_function("retrieve: vector, 5,000 chunks, exact", |bencher| {
@@ -130,21 +138,17 @@ fn over_an_index(criterion: &mut Criterion) {
                 .unwrap()
         });
     });
-    let many: Vec<ChunkId> = collection
-        .lexical(&numbers.words(10), &filter, &reader, 200)
-        .unwrap()
-        .iter()
-        .map(|hit| hit.chunk)
-        .collect();
-    let question = numbers.words(8);
+    let asked = collection.understand(&query).unwrap();
+    let many = collection.lexical(&asked, 200).unwrap();
+    let many: Vec<ChunkId> = many.iter().map(|hit| hit.chunk).collect();
     criterion.bench_function("coverage: 200 candidates of 5,000 documents", |bencher| {
-        bencher.iter(|| collection.coverage(black_box(&question), &many).unwrap());
+        bencher.iter(|| collection.coverage(black_box(&asked), &many).unwrap());
     });
-    let hits = collection.lexical(&query, &filter, &reader, 12).unwrap();
+    let hits = collection.lexical(&asked, 12).unwrap();
     criterion.bench_function("passages: 12 texts with highlights", |bencher| {
-        bencher.iter(|| collection.passages(black_box(&hits), &query, &reader).unwrap());
+        bencher.iter(|| collection.passages(black_box(&hits), &text, &reader).unwrap());
     });
-    let passages = collection.passages(&hits, &query, &reader).unwrap();
+    let passages = collection.passages(&hits, &text, &reader).unwrap();
     after_retrieval(criterion, &passages);
 }
 

@@ -175,14 +175,15 @@ wait_for() {
     done
 }
 
-# build_web: `npm run build` in web/ when its sources have changed since the last build.
+# build_web: `npm run build` in web/ when its sources have changed since the last build; fails when a first load
+# is over the budget of web/scripts/size.mjs.
 build_web() {
     local state
     npm_ci "$ROOT/web" || return 1
     state=$(cd "$ROOT/web" && find . \( -name node_modules -o -name dist \) -prune -o -type f -print0 \
         | sort -z | xargs -0 sha256sum | sha256sum)
     [ -d "$ROOT/web/dist" ] && [ "$(cat "$HOME_DIR/web.built" 2>/dev/null)" = "$state" ] && return 0
-    (cd "$ROOT/web" && npm run build) || return 1
+    (cd "$ROOT/web" && npm run build && npm run size) || return 1
     echo "$state" >"$HOME_DIR/web.built"
 }
 

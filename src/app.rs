@@ -15,7 +15,7 @@ use crate::gateway::peer::{self, Address, Peer};
 use crate::gateway::portkey::{Gateway, PortkeyModel};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
-use crate::gateway::{ChatModel, Embedder};
+use crate::gateway::{ChatModel, Embedder, tokens};
 use crate::http::{self, HttpSettings, HttpState};
 use crate::index::qdrant::QdrantStore;
 use crate::store::Store;
@@ -28,17 +28,29 @@ const ROUTES: &str = include_str!("../gateway/routes.toml");
 
 /// The service that owns the data folder, if one runs. What a killed one left behind is not believed.
 pub async fn peer(config: &Config) -> Option<Peer> {
-    if Store::is_owned(&config.data.join(DATABASE)) {
+    if is_busy(config) {
         Peer::find(&config.data).await
     } else {
         None
     }
 }
 
+/// Whether a process has the data folder open.
+pub fn is_busy(config: &Config) -> bool {
+    Store::is_owned(&config.data.join(DATABASE))
+}
+
+/// Whether the data folder holds data.
+pub fn has_data(config: &Config) -> bool {
+    config.data.join(DATABASE).exists()
+}
+
 /// Opens the data folder and connects everything.
 pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let routes = routes(config)?;
     let embedder = embedder(config).await?;
+    // In the background: a command that asks no model must not wait for it.
+    drop(tokio::task::spawn_blocking(tokens::warm_up));
     let store = Store::open(&config.data.join(DATABASE)).await?;
     // From here on this process owns the folder, and no other one serves it.
     drop(std::fs::remove_file(config.data.join(peer::ADDRESS)));
@@ -88,7 +100,7 @@ pub async fn serve(config: &Config) -> Result<()> {
         searches: config.limits.searches,
         streams: config.limits.streams,
         metrics: Some(Arc::new(move || metrics.render())),
-        allowed_hosts: Vec::new(),
+        allowed_hosts: config.allowed_hosts.clone(),
     };
     let router = http::router(HttpState::new(engine.clone(), settings));
     let note = config.data.join(peer::ADDRESS);

@@ -26,6 +26,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The key that callers must send, if any.
     pub api_key: Option<Secret>,
+    /// Names beside the loopback ones under which a service without a key answers; lower case, without ports.
+    pub allowed_hosts: Vec<String>,
     /// Folder of the model files.
     pub models: PathBuf,
     /// The ONNX Runtime library.
@@ -144,6 +146,8 @@ struct Settings {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
     api_key: Option<String>,
+    #[serde(deserialize_with = "hosts")]
+    allowed_hosts: Option<Vec<String>>,
     models: Option<PathBuf>,
     onnxruntime: Option<PathBuf>,
     routes: Option<PathBuf>,
@@ -222,6 +226,11 @@ impl Settings {
             }
             *url = Some(value);
         }
+        if let Some(value) = text("PORTOLAN_ALLOWED_HOSTS") {
+            let names = parse_hosts(value.split(','));
+            let names = names.ok_or_else(|| wrong_variable("PORTOLAN_ALLOWED_HOSTS", expected("allowed_hosts")))?;
+            self.allowed_hosts = Some(names);
+        }
         self.data = path("PORTOLAN_DATA").or(self.data.take());
         self.models = path("PORTOLAN_MODELS").or(self.models.take());
         self.onnxruntime = path("ORT_DYLIB_PATH").or(self.onnxruntime.take());
@@ -243,6 +252,7 @@ impl Settings {
                 .listen
                 .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             api_key: secret(self.api_key),
+            allowed_hosts: self.allowed_hosts.unwrap_or_default(),
             models: self.models.unwrap_or_else(|| ".portolan/models".into()),
             onnxruntime: self
                 .onnxruntime
@@ -311,6 +321,7 @@ fn expected(key: &str) -> Option<&'static str> {
     match key {
         "data" | "models" | "onnxruntime" | "routes" => Some("a path in quotes"),
         "listen" => Some("an address and port such as `127.0.0.1:8080`"),
+        "allowed_hosts" => Some("host names without scheme and port, such as `docs.example.org`"),
         "url" => Some("a URL that begins with `http://` or `https://`"),
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
@@ -335,6 +346,27 @@ fn web_address<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Resul
         return Ok(Some(text));
     }
     Err(D::Error::custom("not a URL"))
+}
+
+/// Host names in lower case; none when one of them is more than a name.
+fn parse_hosts<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    let plain = |name: &&str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    names
+        .map(|name| Some(name.trim()).filter(plain).map(str::to_lowercase))
+        .collect()
+}
+
+fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Vec<String>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let names = parse_hosts(names.iter().map(String::as_str));
+    names
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("not a list of host names"))
 }
 
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<f32>, D::Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What can go wrong, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The input is wrong; each fault points at its place.
     #[error("{detail}")]

@@ -1,8 +1,9 @@
 //! What the process tells about itself: log lines on stderr and metrics for Prometheus.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
-use metrics::{Unit, describe_histogram};
+use metrics::{Unit, describe_counter, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -12,10 +13,12 @@ pub const OPERATION_DURATION: &str = "gen_ai_client_operation_duration_seconds";
 pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai_client_operation_time_to_first_chunk_seconds";
 /// Tokens of a call; `gen_ai_token_type` is `input` or `output`.
 pub const TOKEN_USAGE: &str = "gen_ai_client_token_usage";
-/// Seconds of an HTTP request, to the last byte of its answer.
+/// Seconds of an HTTP request, to the headers of its answer; a streamed body goes on after them.
 pub const REQUEST_DURATION: &str = "http_server_request_duration_seconds";
 /// Seconds of one `stage` of a search.
 pub const RETRIEVAL_DURATION: &str = "portolan_retrieval_duration_seconds";
+/// Searches by `outcome`: `hit` was answered from memory, `miss` was made, `not_kept` failed or was degraded.
+pub const SEARCH_CACHE: &str = "portolan_search_cache_total";
 
 /// The bounds that the `GenAI` conventions advise for durations.
 /// <https://github.com/open-telemetry/semantic-conventions-genai>, `docs/gen-ai/gen-ai-metrics.md`
@@ -56,24 +59,37 @@ const HISTOGRAMS: [(&str, &[f64]); 5] = [
     (RETRIEVAL_DURATION, &STAGE_SECONDS),
 ];
 
-/// Sends log lines to stderr, as JSON if asked; `filter` is in `EnvFilter`'s notation, such as `portolan=debug,info`.
+/// Sends log lines to stderr, coloured on a terminal alone; `filter` is in `EnvFilter`'s notation, such as
+/// `portolan=debug,info`, and `format` is `json`, or `text` or nothing for people.
 ///
 /// A filter that cannot be read becomes `info`. Only the first call has an effect.
-pub fn start(filter: &str, json: bool) {
+pub fn start(filter: &str, format: &str) {
     let (parsed, problem) = match EnvFilter::try_new(filter) {
         Ok(parsed) => (parsed, None),
         Err(problem) => (EnvFilter::new("info"), Some(problem)),
     };
-    let lines = tracing_subscriber::fmt()
+    let mut lines = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr);
-    let started = if json {
+    if !std::io::stderr().is_terminal() {
+        lines = lines.with_ansi(false);
+    }
+    let started = if format == "json" {
         lines.json().flatten_event(true).try_init()
     } else {
         lines.try_init()
     };
-    if let (Ok(()), Some(problem)) = (started, problem) {
+    if started.is_err() {
+        return;
+    }
+    if let Some(problem) = problem {
         tracing::warn!(filter, %problem, "the log filter cannot be read; `info` is used");
+    }
+    if !matches!(format, "" | "text" | "json") {
+        tracing::warn!(
+            format,
+            "PORTOLAN_LOG_FORMAT is unknown; `text` is used, `json` is the other one"
+        );
     }
 }
 
@@ -105,6 +121,7 @@ fn install() -> PrometheusHandle {
     );
     describe_histogram!(TOKEN_USAGE, Unit::Count, "Tokens of a call to a model, by type.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "Time of an HTTP request.");
+    describe_counter!(SEARCH_CACHE, "Searches by whether the cache had them.");
     describe_histogram!(RETRIEVAL_DURATION, Unit::Seconds, "Time of one stage of a search.");
     handle
 }

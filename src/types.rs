@@ -6,8 +6,12 @@ use std::time::Duration;
 
 pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata};
 
+mod options;
+mod page;
 mod query;
 
+pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
+pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
 };
@@ -34,8 +38,20 @@ pub struct Scores {
     pub lexical_rank: Option<usize>,
     /// Rank in the vector leg.
     pub vector_rank: Option<usize>,
-    /// After fusion; the order of the results.
+    /// How much it holds of the identifiers that were asked for: 2 for one verbatim, 1 for its words in their order.
+    pub exact: usize,
+    /// After fusion.
     pub fused: f32,
+    /// How new its document is, 0 to 1, when newer ones gain.
+    pub recency: Option<f32>,
+}
+
+impl Scores {
+    /// The order of results: what holds an identifier that was asked for comes before what does not.
+    pub fn best_first(left: &Self, right: &Self) -> std::cmp::Ordering {
+        let exact = right.exact.cmp(&left.exact);
+        exact.then(right.fused.total_cmp(&left.fused))
+    }
 }
 
 /// What is known of a document without its text.
@@ -68,6 +84,8 @@ pub struct Passage {
     pub scores: Scores,
     /// Byte ranges of `chunk.text` that match the query's words.
     pub highlights: Vec<Range<usize>>,
+    /// What a search shows beside it.
+    pub display: Display,
 }
 
 /// What a search found.
@@ -79,12 +97,25 @@ pub struct Found {
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
+    /// What all passages share.
+    pub page: Page,
+    /// Words that were read as others.
+    pub corrections: Vec<Correction>,
+}
+
+/// A word that no document has, and the words that were searched for in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// As the reader typed it.
+    pub word: String,
+    /// Nearest and most common first.
+    pub read_as: Vec<String>,
 }
 
 /// One step of a trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// `embed`, `lexical`, `vector`, `fuse`, `passages`.
+    /// `understand`, `lexical`, `vector`, `fuse`, `passages`.
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,
@@ -231,7 +262,8 @@ pub struct Verdict {
     pub nearest: Vec<Passage>,
 }
 
-/// What a chat sends, in this order: started, sources, (text | citation)*, verdict, usage, then done or failed.
+/// What a chat sends, in this order: started, sources, (text | citation)*, verdict unless it failed, usage, then done
+/// or failed.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The run exists.

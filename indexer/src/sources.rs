@@ -1,5 +1,6 @@
 //! Sources: where items come from. Here a folder or a single file; nothing is parsed.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata as FileFacts};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,11 @@ use crate::types::{Item, Metadata};
 
 /// Larger files are skipped: they are data, not documents.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// The endings of the files that are read, in words.
+pub const FORMATS: &str = "md, markdown, txt, text, html, htm and pdf";
+/// The kind of a file whose name has no ending.
+const NO_EXTENSION: &str = "without extension";
 
 /// Why a source gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +33,7 @@ pub enum SourceError {
         cause: io::Error,
     },
     /// The file is no document that we can parse.
-    #[error("cannot index `{0}`; give a md, markdown, txt, text, html, htm or pdf file, or a folder")]
+    #[error("cannot index `{0}`; give a folder or a file of another kind: {FORMATS} are read")]
     Unsupported(PathBuf),
     /// The file is over `MAX_FILE_BYTES`.
     #[error("`{0}` is over 64 MB; split it into smaller files")]
@@ -77,6 +83,17 @@ impl FolderSource {
     /// What should have been read and could not be: while there is any, a missing document is no deleted document.
     pub fn failures(&self) -> impl Iterator<Item = &Skipped> {
         self.skipped.iter().filter(|skipped| skipped.reason != UNSUPPORTED)
+    }
+
+    /// How many files of each kind, by their ending, were left out because nothing reads that kind.
+    pub fn unsupported(&self) -> BTreeMap<String, u64> {
+        let mut kinds = BTreeMap::new();
+        for skipped in self.skipped.iter().filter(|skipped| skipped.reason == UNSUPPORTED) {
+            let extension = skipped.path.extension().map(|extension| extension.to_string_lossy());
+            let kind = extension.map_or_else(|| NO_EXTENSION.to_owned(), |extension| extension.to_lowercase());
+            *kinds.entry(kind).or_default() += 1;
+        }
+        kinds
     }
 
     fn skip(&mut self, path: &Path, reason: impl Into<String>) {
@@ -175,7 +192,8 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
     Ok(source)
 }
 
-fn relative(root: &Path, path: &Path) -> Option<String> {
+/// The URI of `path` below `root`: its parts with `/` between them. None when it lies elsewhere or is not UTF-8.
+pub fn relative(root: &Path, path: &Path) -> Option<String> {
     let mut uri = String::new();
     for part in path.strip_prefix(root).ok()? {
         if !uri.is_empty() {

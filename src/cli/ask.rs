@@ -83,6 +83,9 @@ pub(super) async fn run(config: &Config, command: Ask, json: bool) -> Result<Exi
         let why = told.end["problem"]["detail"].as_str().unwrap_or("the stream was cut");
         eprintln!("portolan: the answer is incomplete: {why}");
     }
+    if told.end["finish_reason"] == "length" {
+        eprintln!("portolan: the answer was cut at the model's limit and may lack its end");
+    }
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

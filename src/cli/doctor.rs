@@ -10,6 +10,7 @@ use crate::cli::print;
 use crate::config::Config;
 use crate::error::Result;
 use crate::gateway::peer;
+use crate::gateway::routes::Route;
 
 /// One check and what came of it.
 struct Check {
@@ -79,8 +80,13 @@ async fn checks(config: &Config) -> Vec<Check> {
     if running {
         checks.push(Check::new("a running service owns the data and answers", Ok(())));
     } else {
-        let opened = app::open(config).await.map(|_| ()).map_err(|error| error.to_string());
-        checks.push(Check::new("collections, conversations and routes open", opened));
+        if app::has_data(config) {
+            let opened = app::open(config).await.map(|_| ()).map_err(|error| error.to_string());
+            checks.push(Check::new("collections, conversations and routes open", opened));
+        } else {
+            let mend = "there is nothing yet; `portolan index PATH` makes the first collection";
+            checks.push(Check::advice("collections", Err(mend.to_owned())));
+        }
         let free = std::net::TcpListener::bind(config.listen).map(drop);
         let free = free.map_err(|error| format!("{error}; stop what listens there or use --listen ADDR"));
         checks.push(Check::new(format!("address {} is free", config.listen), free));
@@ -90,20 +96,38 @@ async fn checks(config: &Config) -> Vec<Check> {
     let gateway = gateway.map_err(|cause| format!("{cause}; {mend}"));
     checks.push(Check::advice(format!("model gateway {}", config.gateway_url), gateway));
     match app::routes(config) {
-        Ok(routes) => checks.extend(
-            routes
-                .into_iter()
-                .map(|route| Check::advice(format!("route {}", route.name), route.unavailable.map_or(Ok(()), Err))),
-        ),
+        Ok(routes) => {
+            for route in routes {
+                checks.push(Check::advice(format!("route {}", route.name), usable(&route).await));
+            }
+        }
         Err(error) => checks.push(Check::new("routes", Err(error.to_string()))),
     }
     checks
 }
 
+/// Whether its keys are set and its models on this machine answer; those elsewhere are not called.
+async fn usable(route: &Route) -> std::result::Result<(), String> {
+    if let Some(mend) = &route.unavailable {
+        return Err(mend.clone());
+    }
+    for url in route.targets.iter().filter_map(|target| target.base_url.as_deref()) {
+        if peer::is_local(url) {
+            let mend = "start the model's server there, or set the route's `base_url`";
+            peer::reachable(url)
+                .await
+                .map_err(|cause| format!("{url}: {cause}; {mend}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves nothing behind: a folder that is not there yet is tried in the nearest one that is.
 fn writable(folder: &Path) -> std::result::Result<(), String> {
     let mend = |error: std::io::Error| format!("{error}; make it writable or name another one with --data DIR");
-    std::fs::create_dir_all(folder).map_err(mend)?;
-    let probe = folder.join(".doctor");
+    let folder = std::path::absolute(folder).map_err(mend)?;
+    let there = folder.ancestors().find(|place| place.exists()).unwrap_or(&folder);
+    let probe = there.join(".portolan-doctor");
     std::fs::write(&probe, b"probe").map_err(mend)?;
     std::fs::remove_file(&probe).map_err(mend)
 }

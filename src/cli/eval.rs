@@ -21,7 +21,7 @@ use crate::cli::{print, progress};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::types::Item;
+use crate::types::{Item, Reader};
 use gate::Gate;
 use report::Report;
 
@@ -124,7 +124,7 @@ async fn index(engine: &Arc<Engine>, name: &str, items: Vec<Item>, report: &mut 
             return Err(Error::Conflict(detail));
         }
     }
-    let job = engine.put(name, items).await?;
+    let job = engine.put(name, items, &Reader::Everything).await?;
     indexed(engine, &job, name, report).await
 }
 

@@ -44,10 +44,10 @@ pub struct Common {
     /// Settings file; `./portolan.toml` when it is there.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the data.
+    /// Folder of the data; `.portolan/data` unless set here, by `PORTOLAN_DATA` or in the settings file.
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Address of the service.
+    /// Address of the service; `127.0.0.1:8080` unless set here, by `PORTOLAN_LISTEN` or in the settings file.
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// JSON on standard output, for scripts.
@@ -92,7 +92,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
         environment
             .get("PORTOLAN_LOG")
             .map_or("info,qdrant_edge=error,tantivy=warn", String::as_str),
-        false,
+        environment.get("PORTOLAN_LOG_FORMAT").map_or("", String::as_str),
     );
     let mut config = Config::load(arguments.common.config.as_deref(), environment)?;
     if let Some(data) = arguments.common.data {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -14,12 +14,17 @@ use crate::config::Config;
 use crate::engine::{Ask, Engine};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
+use crate::http::auth::OPERATOR;
+use crate::http::found;
+use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
-use crate::http::wire::{self, ChatBody, EventWriter, SearchBody};
+use crate::http::wire::{ChatBody, EventWriter};
 use crate::types::Reader;
 
-/// Whose conversations the command line continues; the service's operator is the same reader.
-const OWNER: &str = "local";
+/// How long a command waits for another one that uses the data.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const PULSE: Duration = Duration::from_millis(200);
 
 /// Both speak the same JSON, so a command prints one shape.
 pub(super) enum Place {
@@ -28,11 +33,30 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The running service, if one owns the data; otherwise the data itself.
+    /// The running service, if one owns the data; otherwise the data itself, once no other command uses it.
     pub(super) async fn open(config: &Config) -> Result<Self> {
-        match app::peer(config).await {
-            Some(peer) => Ok(Self::Peer(peer)),
-            None => Ok(Self::Here(app::open(config).await?)),
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            if let Some(peer) = app::peer(config).await {
+                return Ok(Self::Peer(peer));
+            }
+            let late = began.elapsed() > PATIENCE;
+            if late || !app::is_busy(config) {
+                match app::open(config).await {
+                    // Another one came first.
+                    Err(Error::Conflict(_)) if !late && app::is_busy(config) => {}
+                    opened => return Ok(Self::Here(opened?)),
+                }
+            }
+            if !told {
+                eprintln!(
+                    "portolan: waiting for another portolan that uses `{}`",
+                    config.data.display()
+                );
+                told = true;
+            }
+            tokio::time::sleep(PULSE).await;
         }
     }
 
@@ -40,10 +64,12 @@ impl Place {
     pub(super) async fn search(&self, body: Value) -> Result<Value> {
         match self {
             Self::Here(engine) => {
-                let query = parse::<SearchBody>(body)?.query(Reader::Everything)?;
+                let body = parse::<SearchBody>(body)?;
+                let explain = body.explain;
+                let query = body.query(Reader::Everything)?;
                 let begun = Instant::now();
                 let found = engine.search(&query).await?;
-                Ok(wire::found(&found, true, begun.elapsed().as_millis() as u64))
+                Ok(found::found(&found, explain, begun.elapsed().as_millis() as u64))
             }
             Self::Peer(peer) => peer.post("/v1/search", &body).await,
         }
@@ -65,7 +91,7 @@ impl Place {
             filter: topic.filter,
             route: body.route,
             reader: Reader::Everything,
-            owner: OWNER.to_owned(),
+            owner: OPERATOR.to_owned(),
         };
         let mut writer = EventWriter::default();
         let events = engine.answer(ask).await?.map(move |event| {
@@ -136,7 +162,49 @@ fn parse<T: DeserializeOwned>(body: Value) -> Result<T> {
 
 #[cfg(test)]
 mod tests {
+    use futures::future::BoxFuture;
+
     use super::*;
+    use crate::engine::Parts;
+    use crate::gateway::{Embedder, TextKind};
+    use crate::store::Store;
+
+    struct Nowhere;
+
+    impl Embedder for Nowhere {
+        fn name(&self) -> &'static str {
+            "nowhere"
+        }
+
+        fn dimension(&self) -> usize {
+            4
+        }
+
+        fn embed(&self, texts: Vec<String>, _: TextKind) -> BoxFuture<'_, Result<Vec<Vec<f32>>>> {
+            Box::pin(async move { Ok(vec![vec![0.5; 4]; texts.len()]) })
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_steps_are_told_only_when_asked_for_as_by_the_service() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Parts {
+            data: folder.path().to_owned(),
+            embedder: Arc::new(Nowhere),
+            store: Store::open(&folder.path().join("portolan.sqlite")).await.unwrap(),
+            routes: Vec::new(),
+            models: std::collections::BTreeMap::new(),
+            vectors: None,
+            decline_below: 0.5,
+        };
+        let engine = Engine::open(parts).await.unwrap();
+        engine.open_collection("default").await.unwrap();
+        let place = Place::Here(engine);
+        for explain in [false, true] {
+            let found = place.search(json!({ "query": "x", "explain": explain })).await.unwrap();
+            assert_eq!(found.get("trace").is_some(), explain, "{found}");
+        }
+    }
 
     #[test]
     fn equal_keys_are_alternatives_and_numbers_match_both_ways() {

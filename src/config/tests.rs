@@ -50,6 +50,12 @@ fn a_wrong_file_is_named_with_line_key_and_mend() {
         "`portolan.toml`, line 1, key `qdrant.url`: not a URL; use a URL that begins with `http://` or `https://`",
     );
     check(
+        "allowed_hosts = [\"docs.example:80\"]",
+        &[],
+        "`portolan.toml`, line 1, key `allowed_hosts`: not a list of host names; use host names without scheme and \
+         port, such as `docs.example.org`",
+    );
+    check(
         "api_key = 12345",
         &[],
         "`portolan.toml`, line 1, key `api_key`: wrong value; use the key in quotes",
@@ -62,6 +68,12 @@ fn a_wrong_variable_is_named_without_its_value() {
         "",
         &[("PORTOLAN_LISTEN", "8080")],
         "the environment variable `PORTOLAN_LISTEN` is wrong; use an address and port such as `127.0.0.1:8080`",
+    );
+    check(
+        "",
+        &[("PORTOLAN_ALLOWED_HOSTS", "docs.example,http://docs.example:80")],
+        "the environment variable `PORTOLAN_ALLOWED_HOSTS` is wrong; use host names without scheme and port, such as \
+         `docs.example.org`",
     );
     check(
         "",
@@ -88,4 +100,16 @@ fn keys_do_not_show() {
     let config = load(text, &[("PORTKEY_API_KEY", "hush"), ("OTHER", "hush")]).expect("it is right");
     assert_eq!(config.portkey_api_key.as_ref().map(Secret::expose), Some("hush"));
     assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn allowed_hosts_come_from_the_file_or_the_environment() {
+    let hosts = |text: &str, variables: &[(&str, &str)]| load(text, variables).expect("it is right").allowed_hosts;
+    let text = "allowed_hosts = [\"Docs.example\"]";
+    assert_eq!(hosts("", &[]), Vec::<String>::new());
+    assert_eq!(hosts(text, &[]), ["docs.example"]);
+    assert_eq!(
+        hosts(text, &[("PORTOLAN_ALLOWED_HOSTS", "a.example, b")]),
+        ["a.example", "b"]
+    );
 }

@@ -8,11 +8,11 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::engine::citations::{Piece, Tracker};
-use crate::engine::{Ask, Engine, EventStream, evidence, memory, pack, prompt, record, support};
+use crate::engine::listener::Listener;
+use crate::engine::retrieve::blocking;
+use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support};
 use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::{routes::Route, selector, tokens};
-use crate::store::AnswerRecord;
-use crate::telemetry;
 use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
 
 /// Passages that a prompt can hold.
@@ -29,28 +29,38 @@ const WITHOUT_LIMIT: usize = 1_000_000;
 const QUEUE: usize = 64;
 
 /// What is known before the model is asked.
-struct Run {
-    id: String,
-    conversation: String,
-    message: String,
-    route: Route,
-    reason: String,
-    question: String,
-    weighed: evidence::Weighed,
-    prompt: Arc<Prompt>,
-    found: Vec<Passage>,
+pub(super) struct Run {
+    pub id: String,
+    pub conversation: String,
+    pub message: String,
+    pub route: Route,
+    pub reason: String,
+    pub question: String,
+    pub weighed: evidence::Weighed,
+    pub prompt: Arc<Prompt>,
+    pub found: Vec<Passage>,
+    pub asked: Asked,
 }
 
-/// Prepares the run and starts it; an error here means that nothing was sent.
-pub async fn start(engine: &Arc<Engine>, ask: Ask) -> Result<EventStream> {
+/// What is stored of the question.
+pub(super) struct Asked {
+    /// The reader's words.
+    pub message: String,
+    pub owner: String,
+    /// Whether the conversation begins with it.
+    pub begins: bool,
+}
+
+/// Prepares the run and starts it; an error here means that nothing was sent. `place` is held until the run ends.
+pub async fn start(engine: &Arc<Engine>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
     let run = prepare(engine, ask).await?;
     let (events, receiver) = mpsc::channel(QUEUE);
     let engine = engine.clone();
     // The task sees that the stream was dropped, drops its call to the model and stores what there is.
-    engine
-        .tasks()
-        .clone()
-        .spawn(async move { stream(&engine, run, &events).await });
+    engine.tasks().clone().spawn(async move {
+        stream(&engine, run, &events).await;
+        drop(place);
+    });
     Ok(tokio_stream::wrappers::ReceiverStream::new(receiver).boxed())
 }
 
@@ -59,7 +69,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     let route = route.clone();
     let turns = match &ask.conversation {
         Some(id) => {
-            engine.store().conversation(Some(id), "", &ask.owner).await?;
+            engine.store().check_conversation(id, &ask.owner).await?;
             engine.store().turns(id, TURNS).await?
         }
         None => ask.history,
@@ -71,23 +81,29 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         filter: ask.filter,
         mode: Mode::Hybrid,
         limit: Some(EVIDENCE),
-        offset: 0,
+        ..QueryInput::default()
     };
     let query = Query::parse(input, ask.reader)?;
     let found = engine.search(&query).await?.passages;
     let idf = engine.idf(query.collections());
-    let weighed = evidence::weigh(query.text(), &found, &*idf, engine.decline_below(query.collections()));
-    let prompt = build(&route, &turns, &ask.message, query.text(), found.clone())?;
-    let title: String = ask.message.chars().take(80).collect();
-    let conversation = engine
-        .store()
-        .conversation(ask.conversation.as_deref(), &title, &ask.owner)
-        .await?;
-    engine.store().add_question(&conversation, &ask.message).await?;
+    let decline_below = engine.decline_below(query.collections());
+    let (message, question) = (ask.message.clone(), query.text().to_owned());
+    // Analysing words and counting tokens takes milliseconds.
+    let work = move || {
+        let weighed = evidence::weigh(&question, &found, &*idf, decline_below);
+        let prompt = build(&route, &turns, &message, &question, found.clone())?;
+        Ok((weighed, prompt, found, route))
+    };
+    let (weighed, prompt, found, route) = blocking(work).await?;
     let run = prompt.run.clone();
     Ok(Run {
         id: run,
-        conversation,
+        asked: Asked {
+            begins: ask.conversation.is_none(),
+            message: ask.message,
+            owner: ask.owner,
+        },
+        conversation: ask.conversation.unwrap_or_else(|| Uuid::now_v7().to_string()),
         message: Uuid::now_v7().to_string(),
         route,
         reason,
@@ -113,12 +129,9 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
         .min()
         .unwrap_or(512)
         .min(window / 4);
-    let model = route
-        .targets
-        .first()
-        .map_or("", |target| target.model.as_str())
-        .to_owned();
-    let count = move |text: &str| tokens::count(&model, text);
+    let model = route.targets.first().map(|target| target.model.as_str());
+    // Without a model there is no window to keep to.
+    let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
     let room = window.saturating_sub(answer + OVERHEAD + count(message));
     if room < LEAST_ROOM {
         let detail = format!(
@@ -156,41 +169,34 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     } else {
         run.prompt.context.clone()
     };
-    // A send fails only when the reader has left; `follow` sees it.
-    let _ = events.send(started).await;
-    let _ = events.send(Event::Sources(context.passages.clone())).await;
-    let mut tracker = Tracker::new(context.passages);
+    let reader = Listener {
+        events,
+        stopping: engine.stopping(),
+    };
+    let mut tracker = Tracker::new(context.passages.clone());
     let mut told = Told::default();
     let began = Instant::now();
-    let outcome = if declined {
-        decline(events).await
-    } else {
-        follow(engine, &run, &mut tracker, &mut told, events).await
+    let outcome = async {
+        reader.tell(started).await?;
+        reader.tell(Event::Sources(context.passages)).await?;
+        if declined {
+            reader.tell(Event::Text(DECLINED.into())).await?;
+            return Ok("stop".to_owned());
+        }
+        follow(engine, &run, (&mut tracker, &mut told), &reader).await
     };
-    let text = if declined { DECLINED } else { tracker.text() };
-    let verdict = verdict(&run, &tracker);
-    let record = AnswerRecord {
-        id: run.message.clone(),
-        run: run.id.clone(),
-        route: run.route.name.clone(),
-        text: text.to_owned(),
-        complete: outcome.is_ok(),
-        outcome: Some(verdict.outcome),
-        sources: if declined {
-            record::numbered(&[])
-        } else {
-            record::numbered(&run.prompt.context.passages)
-        },
-        citations: tracker.citations().to_vec(),
-        usage: told.usage.clone(),
-        problem: outcome.as_ref().err().map(ToString::to_string),
-    };
-    let stored = keep(engine, &run, &record).await;
-    measure(&run, &told, outcome.as_ref().err(), began.elapsed());
-    let _ = events.send(Event::Verdict(verdict)).await;
-    let _ = events
-        .send(Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms))
-        .await;
+    // The question is stored while the model is asked: nobody waits for the disk.
+    let (outcome, stored) = tokio::join!(outcome, keep::question(engine, &run));
+    let outcome = outcome.and_then(|reason| stored.map(|()| reason));
+    // Of an answer that failed nobody can say whether the documents would have answered.
+    let verdict = outcome
+        .is_ok()
+        .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
+    let record = keep::record(&run, (&tracker, &told), (&outcome, verdict.as_ref()));
+    let stored = keep::keep(engine, &run, &record).await;
+    if !declined {
+        keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());
+    }
     let last = match (outcome, stored) {
         (Ok(reason), Ok(())) => Event::Done(reason),
         (Err(error), _) | (Ok(_), Err(error)) => {
@@ -198,95 +204,33 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
             Event::Failed(Arc::new(error))
         }
     };
-    let _ = events.send(last).await;
-}
-
-const DECLINED: &str = "The documents do not say.";
-
-/// Stores the answer. A document that was erased meanwhile is erased from it too.
-async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<()> {
-    engine.store().add_answer(&run.conversation, record).await?;
-    for passage in &run.prompt.context.passages {
-        let held = engine
-            .collection(&passage.collection)
-            .is_ok_and(|collection| collection.holds(passage.document.id));
-        if !held {
-            engine
-                .store()
-                .erase_document(&passage.collection, passage.document.id)
-                .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Records the call under the names of the `GenAI` conventions. The labels are bounded: routes and kinds of failure.
-fn measure(run: &Run, told: &Told, error: Option<&Error>, took: std::time::Duration) {
-    let model = run
-        .route
-        .targets
-        .first()
-        .map_or("extractive", |target| target.model.as_str())
-        .to_owned();
-    let provider = run
-        .route
-        .targets
-        .first()
-        .map_or("portolan", |target| target.provider.as_str())
-        .to_owned();
-    let kind = error.map_or("", Error::kind);
-    let labels = [
-        ("gen_ai_operation_name", "chat".to_owned()),
-        ("gen_ai_request_model", model),
-        ("gen_ai_provider_name", provider),
-        ("error_type", kind.to_owned()),
-    ];
-    metrics::histogram!(telemetry::OPERATION_DURATION, &labels).record(took.as_secs_f64());
-    if let Some(first) = told.first_text_ms {
-        metrics::histogram!(telemetry::TIME_TO_FIRST_CHUNK, &labels).record(first as f64 / 1000.0);
-    }
-    if let Some(usage) = &told.usage {
-        for (direction, tokens) in [("input", usage.tokens_in), ("output", usage.tokens_out)] {
-            let mut labels = labels.to_vec();
-            labels.push(("gen_ai_token_type", direction.to_owned()));
-            metrics::histogram!(telemetry::TOKEN_USAGE, &labels).record(tokens as f64);
-        }
+    let usage = Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms);
+    for event in verdict.map(Event::Verdict).into_iter().chain([usage, last]) {
+        // Who does not listen any more has been given up already.
+        let _ = reader.tell(event).await;
     }
 }
+
+/// What is said when nothing is asked of a model.
+pub(super) const DECLINED: &str = "The documents do not say.";
 
 /// What the model told besides the text.
 #[derive(Default)]
-struct Told {
-    usage: Option<Usage>,
-    first_text_ms: Option<u64>,
-}
-
-async fn decline(events: &mpsc::Sender<Event>) -> Result<String> {
-    let _ = events.send(Event::Text(DECLINED.into())).await;
-    Ok("stop".into())
+pub(super) struct Told {
+    pub usage: Option<Usage>,
+    pub first_text_ms: Option<u64>,
 }
 
 async fn follow(
     engine: &Arc<Engine>,
     run: &Run,
-    tracker: &mut Tracker,
-    told: &mut Told,
-    events: &mpsc::Sender<Event>,
+    (tracker, told): (&mut Tracker, &mut Told),
+    reader: &Listener<'_>,
 ) -> Result<String> {
     let started = Instant::now();
-    let stopping = engine.stopping();
-    let mut deltas = tokio::select! {
-        deltas = engine.model(&run.route.name)?.stream(run.prompt.clone()) => deltas?,
-        () = stopping.cancelled() => return Err(stopped()),
-        () = events.closed() => return Err(left()),
-    };
-    loop {
-        let delta = tokio::select! {
-            delta = deltas.next() => delta,
-            () = stopping.cancelled() => return Err(stopped()),
-            () = events.closed() => return Err(left()),
-        };
-        let Some(delta) = delta else { break };
+    let model = engine.model(&run.route.name)?;
+    let mut deltas = reader.wait(model.stream(run.prompt.clone())).await??;
+    while let Some(delta) = reader.wait(deltas.next()).await? {
         let pieces = match delta? {
             Delta::Text(text) => {
                 told.first_text_ms.get_or_insert(started.elapsed().as_millis() as u64);
@@ -297,11 +241,11 @@ async fn follow(
                 Vec::new()
             }
             Delta::Finish(reason) => {
-                send(tracker.finish(), events).await;
+                send(tracker.finish(), reader).await?;
                 return Ok(reason);
             }
         };
-        send(pieces, events).await;
+        send(pieces, reader).await?;
     }
     Err(Error::upstream(
         UpstreamKind::Cut,
@@ -310,34 +254,23 @@ async fn follow(
     ))
 }
 
-fn left() -> Error {
-    Error::upstream(UpstreamKind::Cut, None, "the reader left before the end")
-}
-
-fn stopped() -> Error {
-    let retry_after = std::time::Duration::from_secs(5);
-    Error::Overloaded {
-        detail: "the service is stopping; ask again in a moment".into(),
-        retry_after,
-    }
-}
-
-async fn send(pieces: Vec<Piece>, events: &mpsc::Sender<Event>) {
+async fn send(pieces: Vec<Piece>, reader: &Listener<'_>) -> Result<()> {
     for piece in pieces {
         let event = match piece {
             Piece::Text(text) => Event::Text(text),
             Piece::Citation(citation) => Event::Citation(citation),
         };
-        let _ = events.send(event).await;
+        reader.tell(event).await?;
     }
+    Ok(())
 }
 
-fn verdict(run: &Run, tracker: &Tracker) -> Verdict {
+fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {
     let outcome = match run.weighed.outcome {
         Outcome::Declined => Outcome::Declined,
         _ if tracker.citations().is_empty() && support::is_refusal(tracker.text()) => Outcome::Declined,
-        // An answer that cites nothing is not called an answer.
-        _ if tracker.citations().is_empty() => Outcome::Partial,
+        // An answer that cites nothing or has no end is not called an answer.
+        _ if tracker.citations().is_empty() || at_limit => Outcome::Partial,
         outcome => outcome,
     };
     let nearest = if outcome == Outcome::Declined {

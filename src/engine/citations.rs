@@ -1,7 +1,8 @@
 //! Turns the marks of a streamed answer into checked citations. A mark may be split anywhere.
 //!
 //! A mark is shown only when words of its passage were found that support the words before it; any other mark is
-//! taken out and counted.
+//! taken out and counted. What stands in code (`a[1]`), is the text of a link (`[1](..)`) or sits on a word that it
+//! does not support (`items[0]`) is no mark and stays.
 
 use std::ops::Range;
 
@@ -28,6 +29,7 @@ pub struct Tracker {
     passages: Vec<Passage>,
     sent: String,
     held: String,
+    code: Code,
     claim_start: usize,
     citations: Vec<Citation>,
     invented: usize,
@@ -40,6 +42,7 @@ impl Tracker {
             passages,
             sent: String::new(),
             held: String::new(),
+            code: Code::default(),
             claim_start: 0,
             citations: Vec::new(),
             invented: 0,
@@ -49,6 +52,21 @@ impl Tracker {
     /// Takes more of the model's text and returns what can be sent now.
     pub fn push(&mut self, delta: &str) -> Vec<Piece> {
         self.held.push_str(delta);
+        self.advance(false)
+    }
+
+    /// The stream has ended: what was held back is sent. An answer without any mark gets the one that fits best.
+    pub fn finish(&mut self) -> Vec<Piece> {
+        let mut pieces = self.advance(true);
+        let rest = std::mem::take(&mut self.held);
+        self.send(rest, &mut pieces);
+        if self.citations.is_empty() && !support::is_refusal(&self.sent) {
+            self.attach(&mut pieces);
+        }
+        pieces
+    }
+
+    fn advance(&mut self, ended: bool) -> Vec<Piece> {
         let mut pieces = Vec::new();
         loop {
             let Some(open) = self.held.find('[') else {
@@ -58,31 +76,25 @@ impl Tracker {
             };
             let before: String = self.held.drain(..open).collect();
             self.send(before, &mut pieces);
-            match mark_at_start(&self.held) {
-                Mark::Complete(numbers, length) => {
-                    self.held.drain(..length);
-                    for number in numbers {
-                        self.cite(number, &mut pieces);
-                    }
-                }
+            let mark = if self.code.is_inside() {
+                Mark::None
+            } else {
+                mark_at_start(&self.held)
+            };
+            match mark {
+                // What follows tells a mark from the text of a link.
                 Mark::Growing => return pieces,
-                Mark::None => {
+                Mark::Complete(_, length) if !ended && self.held.len() == length => return pieces,
+                Mark::Complete(numbers, length) if !self.held[length..].starts_with('(') => {
+                    let written: String = self.held.drain(..length).collect();
+                    self.mark(&numbers, written, &mut pieces);
+                }
+                Mark::Complete(..) | Mark::None => {
                     let bracket: String = self.held.drain(..1).collect();
                     self.send(bracket, &mut pieces);
                 }
             }
         }
-    }
-
-    /// The stream has ended: what was held back is text. An answer without any mark gets the one that fits best.
-    pub fn finish(&mut self) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        let rest = std::mem::take(&mut self.held);
-        self.send(rest, &mut pieces);
-        if self.citations.is_empty() && !support::is_refusal(&self.sent) {
-            self.attach(&mut pieces);
-        }
-        pieces
     }
 
     /// All that was sent.
@@ -104,8 +116,22 @@ impl Tracker {
         if text.is_empty() {
             return;
         }
+        self.code.follow(&text);
         self.sent.push_str(&text);
         pieces.push(Piece::Text(text));
+    }
+
+    fn mark(&mut self, numbers: &[usize], written: String, pieces: &mut Vec<Piece>) {
+        let is_after_mark = self.claim_start == self.sent.len() && !self.citations.is_empty();
+        let is_on_word = self.sent.ends_with(|c: char| c.is_alphanumeric() || "_])".contains(c)) && !is_after_mark;
+        let cited = self.citations.len();
+        for number in numbers {
+            self.cite(*number, pieces);
+        }
+        if is_on_word && self.citations.len() == cited {
+            self.invented -= numbers.len();
+            self.send(written, pieces);
+        }
     }
 
     fn cite(&mut self, number: usize, pieces: &mut Vec<Piece>) {
@@ -185,6 +211,45 @@ impl Tracker {
     }
 }
 
+/// Whether the text is in code: between two runs of the same number of backticks.
+#[derive(Debug, Default)]
+struct Code {
+    /// Backticks that opened it; 0 outside.
+    open: usize,
+    /// Backticks at the end of the text.
+    run: usize,
+}
+
+impl Code {
+    fn follow(&mut self, text: &str) {
+        for c in text.chars() {
+            if c == '`' {
+                self.run += 1;
+                continue;
+            }
+            self.open = self.after_run();
+            self.run = 0;
+            // A lone backtick in prose must not swallow the marks of all that follows.
+            if c == '\n' && self.open < 3 {
+                self.open = 0;
+            }
+        }
+    }
+
+    fn after_run(&self) -> usize {
+        match (self.run, self.open) {
+            (0, open) => open,
+            (run, 0) => run,
+            (run, open) if run == open => 0,
+            (_, open) => open,
+        }
+    }
+
+    fn is_inside(&self) -> bool {
+        self.after_run() > 0
+    }
+}
+
 enum Mark {
     /// The numbers in it, and its length in bytes.
     Complete(Vec<usize>, usize),
@@ -214,8 +279,28 @@ fn mark_at_start(text: &str) -> Mark {
 
 /// Whether a text holds something that would be read as a mark.
 pub fn has_mark(text: &str) -> bool {
-    text.match_indices('[')
-        .any(|(at, _)| matches!(mark_at_start(&text[at..]), Mark::Complete(..)))
+    without_marks(text).len() < text.len()
+}
+
+/// The text without what would be read as a mark: numbers of an earlier answer mean nothing in the next.
+pub fn without_marks(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(open) = rest.find('[') {
+        let before = &rest[..open];
+        kept.push_str(before);
+        rest = &rest[open..];
+        let length = match mark_at_start(rest) {
+            Mark::Complete(_, length) => length,
+            Mark::Growing | Mark::None => {
+                kept.push('[');
+                1
+            }
+        };
+        rest = &rest[length..];
+    }
+    kept.push_str(rest);
+    kept
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexer::types::{Chunk, ChunkContext, ChunkId, DocumentId, Metadata};
 
 use super::*;
-use crate::types::{DocumentCard, Scores};
+use crate::types::{Display, DocumentCard, Scores};
 
 pub fn passage(text: &str) -> Passage {
     let (document, metadata) = (DocumentId::of("a.md"), Metadata::new());
@@ -40,6 +40,7 @@ pub fn passage(text: &str) -> Passage {
         chunk: Arc::new(chunk),
         scores: Scores::default(),
         highlights: vec![],
+        display: Display::default(),
     }
 }
 
@@ -99,6 +100,36 @@ fn a_wrong_number_is_not_supported() {
 fn brackets_that_are_no_marks_stay() {
     let (text, ..) = run(&["Use a[i] and [x] and [", "12345] and ["], vec![]);
     assert_eq!(text, "Use a[i] and [x] and [12345] and [");
+}
+
+#[test]
+fn code_and_links_keep_their_brackets() {
+    let check = |answer: &str| {
+        for at in (0..answer.len()).filter(|at| answer.is_char_boundary(*at)) {
+            let (text, citations, invented) = run(&[&answer[..at], &answer[at..]], vec![passage("Cats sleep.")]);
+            assert_eq!(
+                (text.as_str(), citations.len(), invented),
+                (answer, 0, 0),
+                "split at {at}"
+            );
+        }
+    };
+    check("Use `items[0]` and ``a`[1]`` now.");
+    check("```\nlet a = b[1];\n\nc [1]\n```\nDone.");
+    check("Use items[0] or a[1][2] or f(x)[1].");
+    check("See [1](http://example.test) there.");
+}
+
+#[test]
+fn a_mark_may_sit_on_its_word_and_follow_code() {
+    let check = |answer: &str| {
+        let (text, citations, _) = run(&[answer], vec![passage(FACT)]);
+        assert_eq!((text.as_str(), citations.len()), (answer, 1), "{answer}");
+    };
+    check("Employees get 27 days of leave[1].");
+    check("`x` Employees get 27 days of leave [1].");
+    check("A lone ` here.\nEmployees get 27 days of leave [1].");
+    assert_eq!(without_marks("a [1] b[2], [x] [3"), "a  b, [x] [3");
 }
 
 #[test]

@@ -86,9 +86,10 @@ pub fn weigh(question: &str, passages: &[Passage], idf: &dyn Fn(&str) -> f32, de
 
 /// A question about `ERR_9999` is not answered by a passage about `ERR_0042`, however alike they are.
 fn lacks_identifier(question: &str, passages: &[Passage]) -> bool {
-    let asked: Vec<String> = analyse::identifiers(question)
+    let asked: Vec<String> = analyse::identifier_ranges(question)
         .into_iter()
-        .filter(|name| is_code(name))
+        .filter(|(_, range)| is_code(&question[range.clone()]))
+        .map(|(name, _)| name)
         .collect();
     if asked.is_empty() {
         return false;
@@ -107,19 +108,25 @@ fn lacks_identifier(question: &str, passages: &[Passage]) -> bool {
     !asked.iter().all(|name| held.contains(name.as_str()))
 }
 
-/// Codes, versions, qualified names and years; not numbers or hyphenated words.
+/// Codes, versions, qualified names and years; not quantities (`700km`, `4th`) or hyphenated words.
 fn is_code(name: &str) -> bool {
     let has_digit = name.bytes().any(|byte| byte.is_ascii_digit());
     let has_letter = name.chars().any(char::is_alphabetic);
+    let is_named = name.contains(['-', '.', '/']) || name.contains(char::is_uppercase);
     let is_year = name.len() == 4 && (name.starts_with("19") || name.starts_with("20")) && !has_letter;
-    name.contains('_') || name.contains("::") || (has_digit && has_letter) || (has_digit && is_year)
+    name.contains('_') || name.contains("::") || (has_digit && has_letter && is_named) || (has_digit && is_year)
+}
+
+/// Whether a word only asks.
+pub(super) fn is_asking(word: &str) -> bool {
+    ASKING.contains(&word.to_lowercase().as_str())
 }
 
 fn content_words(question: &str) -> BTreeMap<String, String> {
     let mut words = BTreeMap::new();
     for term in analyse::terms(question) {
         let shown = &question[term.range.clone()];
-        if !term.stop && !ASKING.contains(&shown.to_lowercase().as_str()) {
+        if !term.stop && !is_asking(shown) {
             words.entry(term.text).or_insert_with(|| shown.to_owned());
         }
     }
@@ -137,4 +144,19 @@ fn words_of(passage: &Passage) -> BTreeSet<String> {
         words.extend(analyse::terms(text).into_iter().map(|term| term.text));
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_no_codes() {
+        for code in ["ERR_0042", "chart::load", "v3.4.1", "HMI-7731-B", "2031", "SKU9921"] {
+            assert!(is_code(code), "{code}");
+        }
+        for word in ["700km", "4th", "24wk", "well-known", "700", "3.5", "and/or"] {
+            assert!(!is_code(word), "{word}");
+        }
+    }
 }

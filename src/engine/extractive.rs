@@ -8,6 +8,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 
 use crate::engine::citations::has_mark;
+use crate::engine::evidence::is_asking;
 use crate::engine::support::sentences;
 use crate::error::Result;
 use crate::gateway::{ChatModel, DeltaStream};
@@ -18,6 +19,8 @@ use crate::types::{Delta, Passage, Prompt, Usage};
 const SENTENCES: usize = 3;
 /// Fewer words than these are a label.
 const LABEL: usize = 4;
+/// More words than these are no heading.
+const HEADING: usize = 12;
 /// Words that the whole answer may have.
 const WORDS: usize = 70;
 /// Share of a word's worth when the title or a heading holds it.
@@ -83,15 +86,13 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
             passage.chunk.heading_path.join("\n")
         ));
         for span in quotable(&passage.chunk.text) {
-            let text = &passage.chunk.text[span];
+            let text = &passage.chunk.text[span.clone()];
             // A footnote mark of the source would be read as one of ours.
-            if has_mark(text) {
+            if has_mark(text) || is_heading(&passage.chunk.text, &span) || text == passage.document.title {
                 continue;
             }
-            if text != passage.document.title && !passage.chunk.heading_path.iter().any(|heading| heading == text) {
-                let score = score(text, &wanted, &above, numeric) + prior(at);
-                ranked.push((score, at + 1, text.to_owned()));
-            }
+            let score = score(text, &wanted, &above, numeric) + prior(at);
+            ranked.push((score, at + 1, text.to_owned()));
         }
     }
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
@@ -131,6 +132,15 @@ fn quotable(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
+/// A line that stands alone above other text and ends like no sentence.
+fn is_heading(text: &str, span: &Range<usize>) -> bool {
+    let (line, before, after) = (&text[span.clone()], &text[..span.start], &text[span.end..]);
+    let is_alone = (before.trim().is_empty() || before.ends_with("\n\n")) && after.starts_with("\n\n");
+    let is_item = line.starts_with(['-', '*', '|']) || line.starts_with(|c: char| c.is_ascii_digit());
+    let ends = line.ends_with(['.', '!', '?', ':', ';', '"', ')', '\u{201d}']);
+    is_alone && !is_item && !ends && line.split_whitespace().count() <= HEADING
+}
+
 fn is_label(sentence: &str) -> bool {
     sentence.split_whitespace().count() < LABEL
 }
@@ -152,7 +162,7 @@ fn read(passages: &[Passage]) -> Vec<(usize, &Passage)> {
 
 /// The question's words and what each is worth, 1 in all: rare among the passages is worth more.
 fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String, f32> {
-    let own = words(asked);
+    let own = asked_words(asked);
     let held: Vec<BTreeSet<String>> = passages
         .iter()
         .map(|passage| words(&format!("{}\n{}", passage.document.title, passage.chunk.text)))
@@ -162,7 +172,7 @@ fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String
         let rarity = (1.0 + held.len() as f32 / (n + 0.5)).ln();
         if own.contains(word) { 2.0 * rarity } else { rarity }
     };
-    let mut weights: BTreeMap<String, f32> = words(question)
+    let mut weights: BTreeMap<String, f32> = asked_words(question)
         .into_iter()
         .map(|word| (word.clone(), worth(&word)))
         .collect();
@@ -220,10 +230,34 @@ fn asks_for_number(question: &str) -> bool {
     .any(|phrase| lower.contains(phrase))
 }
 
+/// The words of a question that an answer would repeat; all of them when it only asks.
+fn asked_words(question: &str) -> BTreeSet<String> {
+    let terms = analyse::terms(question).into_iter();
+    let told = terms.filter(|term| !term.stop && !is_asking(&question[term.range.clone()]));
+    let told: BTreeSet<String> = told.map(|term| term.text).collect();
+    if told.is_empty() { words(question) } else { told }
+}
+
 fn words(text: &str) -> BTreeSet<String> {
     analyse::terms(text)
         .into_iter()
         .filter(|term| !term.stop)
         .map(|term| term.text)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heading_is_no_sentence() {
+        let text = "How many days you have\n\nEveryone has 27 days.\n\n- two more after five years\n\nMore\nthan one line\n\nThe end";
+        let headings: Vec<&str> = quotable(text)
+            .into_iter()
+            .filter(|span| is_heading(text, span))
+            .map(|span| &text[span])
+            .collect();
+        assert_eq!(headings, ["How many days you have"]);
+    }
 }

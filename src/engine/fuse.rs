@@ -1,5 +1,6 @@
 //! Two ranked lists to one, as the settings of the collection say.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -54,9 +55,9 @@ pub async fn fuse(
         collection.fusion()
     };
     let coverage = if fusion.needs_coverage() {
-        let (collection, text) = (collection.clone(), query.text().to_owned());
+        let (collection, question) = (collection.clone(), candidates.asked.clone());
         let chunks = chunks(legs);
-        blocking(move || collection.coverage(&text, &chunks)).await?
+        blocking(move || collection.coverage(&question, &chunks)).await?
     } else {
         Coverage::new()
     };
@@ -137,6 +138,15 @@ impl<'a> Features<'a> {
 fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
     let share = vector_weight as f32;
     (1.0 - share) * words + share * meaning
+}
+
+/// Puts what holds an identifier that was asked for before what does not; `held` tells how much of them.
+pub fn exact_first(fused: &mut [Fused], held: &BTreeMap<ChunkId, usize>) {
+    for hit in fused.iter_mut() {
+        hit.scores.exact = held.get(&hit.chunk).copied().unwrap_or(0);
+    }
+    // Stable: among equals the order of the fusion stays.
+    fused.sort_by_key(|hit| Reverse(hit.scores.exact));
 }
 
 fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> {

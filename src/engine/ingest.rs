@@ -5,21 +5,31 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indexer::chunk::Chunking;
 use indexer::sources::{Entry, FolderSource};
 use indexer::types::{Chunk, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
+use crate::engine::ledger::Ledger;
+use crate::engine::removals::Accepted;
 use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::TextKind;
 use crate::index::{Collection, Replacement};
 use crate::store::{JobRecord, JobState};
+use crate::types::Reader;
 
-/// Chunks that are embedded and published as one.
+/// Chunks that are published as one.
 const BATCH: usize = 256;
+/// Chunks that are embedded as one: few enough that the job is seen to move.
+const EMBED: usize = 64;
+/// How often a job tells how far it is, at least while it goes from document to document.
+const PULSE: Duration = Duration::from_millis(500);
 /// Up to here a scan of the vectors is as quick as an index of them.
 const SCAN: usize = 20_000;
+/// How long one document may be parsed.
+const PARSING: Duration = Duration::from_mins(2);
 
 /// What a job works on.
 enum Work {
@@ -38,21 +48,34 @@ impl Work {
 }
 
 impl Engine {
-    /// Indexes items that a caller sent; returns the job's id at once.
-    pub async fn put(self: &Arc<Self>, collection: &str, items: Vec<Item>) -> Result<String> {
+    /// Indexes items that a caller sent; returns the job's id at once. Nobody replaces what he may not read.
+    pub async fn put(self: &Arc<Self>, collection: &str, items: Vec<Item>, reader: &Reader) -> Result<String> {
+        if let Ok(open) = self.collection(collection)
+            && let Some(item) = items
+                .iter()
+                .find(|item| open.is_hidden(DocumentId::of(&item.uri), reader))
+        {
+            return Err(Error::Forbidden(format!(
+                "the document `{}` may not be replaced with this key; give yours another name",
+                item.uri
+            )));
+        }
         self.start(collection, "put", Work::Items(items)).await
     }
 
     /// Indexes a file or a folder; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
-        let root = path.canonicalize().map_err(|error| {
-            Error::bad_input(
-                "/path",
-                format!("cannot read `{}`: {error}; name a file or a folder", path.display()),
-            )
-        })?;
-        let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
-        self.start(collection, "index", Work::Folder { root, source }).await
+        let walk = move || {
+            let root = path.canonicalize().map_err(|error| {
+                Error::bad_input(
+                    "/path",
+                    format!("cannot read `{}`: {error}; name a file or a folder", path.display()),
+                )
+            })?;
+            let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
+            Ok(Work::Folder { root, source })
+        };
+        self.start(collection, "index", blocking(walk).await?).await
     }
 
     async fn start(self: &Arc<Self>, collection: &str, kind: &str, work: Work) -> Result<String> {
@@ -76,8 +99,11 @@ impl Engine {
             fingerprints: BTreeMap::new(),
             collection,
             record,
-            batch: Vec::new(),
+            accepted: self.removals.accept(),
+            parsed: Vec::new(),
+            ready: Vec::new(),
             started: Instant::now(),
+            told: Instant::now(),
         };
         self.tasks().spawn(async move {
             let one = run.engine.indexing().clone().lock_owned().await;
@@ -96,17 +122,29 @@ struct IngestRun {
     collection: Arc<Collection>,
     fingerprints: BTreeMap<String, String>,
     record: JobRecord,
-    batch: Vec<(Document, Vec<Chunk>)>,
+    accepted: Accepted,
+    parsed: Vec<Parsed>,
+    ready: Vec<Replacement>,
     started: Instant,
+    /// When the record was last written down.
+    told: Instant,
+}
+
+/// A document that waits for its vectors.
+struct Parsed {
+    document: Document,
+    chunks: Vec<Chunk>,
+    is_new: bool,
 }
 
 impl IngestRun {
     async fn work(&mut self, work: Work) -> Result<()> {
         // Only now: the jobs before this one have changed them.
-        self.fingerprints = self.collection.fingerprints()?;
+        self.fingerprints = self.collection.fingerprints().await?;
         match work {
             Work::Items(items) => {
                 self.record.documents = items.len() as u64;
+                self.note().await?;
                 for item in items {
                     self.take(item).await?;
                 }
@@ -122,15 +160,19 @@ impl IngestRun {
             .collection_folder(self.collection.name())
             .join("sources.json");
         let mut ledger = Ledger::read(&file)?;
-        let key = root.display().to_string();
+        let home = ledger.home(root);
+        let key = home.display().to_string();
         let taken = ledger.taken(&key);
-        let entries: Vec<Entry> = source.entries();
+        let entries = named_from(home, source.entries());
         self.record.documents = entries.len() as u64;
+        self.record.skipped = source.unsupported();
+        self.note().await?;
         let seen: BTreeSet<String> = entries.iter().map(|entry| entry.uri.clone()).collect();
-        let before = ledger.of(&key);
+        // Of a part of an indexed folder, only what came from that part may go.
+        let (before, others) = split(ledger.of(&key), &sources::relative(home, root).unwrap_or_default());
         // Written first with all that may come to be, so that a crash forgets no document of this source.
-        let own = seen.iter().filter(|uri| !taken.contains_key(*uri)).cloned().collect();
-        ledger.set(&key, before.union(&own).cloned().collect(), &file)?;
+        let own: BTreeSet<String> = seen.iter().filter(|uri| !taken.contains_key(*uri)).cloned().collect();
+        ledger.set(&key, &(&(&before | &others) | &own), &file)?;
         for entry in entries {
             if let Some(other) = taken.get(&entry.uri) {
                 let detail = format!("it already came from `{other}`; index one of the two into another collection");
@@ -147,7 +189,7 @@ impl IngestRun {
         if self.may_delete(source, &before) {
             self.remove(before.difference(&seen).filter(|uri| !taken.contains_key(*uri)))
                 .await?;
-            ledger.set(&key, own, &file)?;
+            ledger.set(&key, &(&others | &own), &file)?;
         }
         Ok(())
     }
@@ -160,11 +202,16 @@ impl IngestRun {
                 .add_error(failure.path.display().to_string(), failure.reason.clone());
             whole = false;
         }
-        if source.entries().is_empty() && !before.is_empty() {
-            let detail = format!(
-                "the folder is empty and {} documents came from it; nothing was deleted",
-                before.len()
-            );
+        if source.entries().is_empty() {
+            let detail = if before.is_empty() {
+                format!(
+                    "nothing here can be read; the files that are read end in {}",
+                    sources::FORMATS
+                )
+            } else {
+                let count = before.len();
+                format!("the folder is empty and {count} documents came from it; nothing was deleted")
+            };
             self.record.add_error("", detail);
             whole = false;
         }
@@ -187,8 +234,14 @@ impl IngestRun {
         Ok(())
     }
 
-    /// Lets the vector engine build its indexes where there is much to search.
+    /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
+    /// search.
     async fn tidy(&self) {
+        if self.record.changed + self.record.deleted > 0
+            && let Err(error) = self.collection.compact().await
+        {
+            tracing::warn!(collection = self.collection.name(), %error, "replaced texts stay on the disk for now");
+        }
         let changed = self.record.added + self.record.changed + self.record.deleted > 0;
         if changed
             && self.collection.statistics().chunks > SCAN
@@ -205,74 +258,90 @@ impl IngestRun {
         let known = self.fingerprints.insert(item.uri.clone(), print.clone());
         if known.as_ref() == Some(&print) {
             self.record.unchanged += 1;
-            return Ok(());
+            return self.tell().await;
         }
         let uri = item.uri.clone();
         let parsed = blocking(move || {
-            Ok(parse::document(&item, &print).map(|document| {
+            let parsed = parse::document(&item, &print).map_err(|error| error.to_string());
+            Ok(parsed.map(|document| {
                 let chunks = chunk::split(&document, chunking);
                 (document, chunks)
             }))
         });
-        match (parsed.await?, known) {
-            (Ok(parsed), known) => {
-                self.batch.push(parsed);
-                if known.is_some() {
-                    self.record.changed += 1;
-                } else {
-                    self.record.added += 1;
-                }
-            }
+        let late = |_| Ok(Err(format!("it could not be read within {} s", PARSING.as_secs())));
+        match (tokio::time::timeout(PARSING, parsed).await.unwrap_or_else(late)?, known) {
+            (Ok((document, chunks)), known) => self.parsed.push(Parsed {
+                document,
+                chunks,
+                is_new: known.is_none(),
+            }),
             (Err(error), known) => {
-                self.record.add_error(uri.clone(), error.to_string());
+                self.record.add_error(uri.clone(), error);
                 self.fingerprints.remove(&uri);
                 self.fingerprints.extend(known.map(|known| (uri, known)));
             }
         }
-        if self.batch.iter().map(|(_, chunks)| chunks.len()).sum::<usize>() >= BATCH {
+        if self.parsed.iter().map(|one| one.chunks.len()).sum::<usize>() >= EMBED {
+            self.embed().await?;
+        }
+        if self.ready.iter().map(|one| one.chunks.len()).sum::<usize>() >= BATCH {
             self.flush().await?;
         }
-        Ok(())
+        self.tell().await
     }
 
-    /// Embeds and publishes what was parsed.
+    /// Embeds what was parsed.
+    async fn embed(&mut self) -> Result<()> {
+        let parsed = std::mem::take(&mut self.parsed);
+        let chunking = self.engine.chunking();
+        let mut texts: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
+        let mut vectors = Vec::with_capacity(texts.len());
+        while !texts.is_empty() {
+            let rest = texts.split_off(texts.len().min(EMBED));
+            let some = std::mem::replace(&mut texts, rest);
+            self.record.chunks += some.len() as u64;
+            vectors.extend(self.engine.embedder().embed(some, TextKind::Passage).await?);
+            self.tell().await?;
+        }
+        let mut vectors = vectors.into_iter();
+        for one in parsed {
+            if one.is_new {
+                self.record.added += 1;
+            } else {
+                self.record.changed += 1;
+            }
+            self.ready.push(Replacement {
+                vectors: vectors.by_ref().take(one.chunks.len()).collect(),
+                document: one.document,
+                chunks: one.chunks,
+            });
+        }
+        self.note().await
+    }
+
+    /// Embeds and publishes all that waits.
     async fn flush(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.batch);
-        if batch.is_empty() {
+        self.embed().await?;
+        let mut ready = std::mem::take(&mut self.ready);
+        if ready.is_empty() {
             return Ok(());
         }
-        let chunking = self.engine.chunking();
-        let texts: Vec<String> = batch
-            .iter()
-            .flat_map(|(document, chunks)| {
-                chunks
-                    .iter()
-                    .map(|chunk| chunking.embedded(&document.title, &chunk.heading_path, &chunk.text))
-            })
-            .collect();
-        self.record.chunks += texts.len() as u64;
-        let mut vectors = self
-            .engine
-            .embedder()
-            .embed(texts, TextKind::Passage)
-            .await?
-            .into_iter();
-        let replacements = batch
-            .into_iter()
-            .map(|(document, chunks)| {
-                let vectors = vectors.by_ref().take(chunks.len()).collect();
-                Replacement {
-                    document,
-                    chunks,
-                    vectors,
-                }
-            })
-            .collect();
-        self.collection.publish(replacements, Vec::new()).await?;
+        let _turn = self.engine.publishing().lock().await;
+        let name = self.collection.name();
+        ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
+        self.collection.publish(ready, Vec::new()).await
+    }
+
+    /// Writes the record down when that was some time ago.
+    async fn tell(&mut self) -> Result<()> {
+        if self.told.elapsed() < PULSE {
+            return Ok(());
+        }
         self.note().await
     }
 
     async fn note(&mut self) -> Result<()> {
+        self.told = Instant::now();
         self.record.took_ms = self.started.elapsed().as_millis() as u64;
         self.engine.store().update_job(&self.record.id, &self.record).await
     }
@@ -293,43 +362,25 @@ impl IngestRun {
     }
 }
 
-/// Which documents came from which folder, so that deletions follow their own source.
-#[derive(Default, serde::Deserialize, serde::Serialize)]
-struct Ledger(BTreeMap<String, BTreeSet<String>>);
-
-impl Ledger {
-    fn read(file: &Path) -> Result<Self> {
-        match std::fs::read(file) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| Error::storage("the list of sources is broken", error))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(Error::storage("cannot read the list of sources", error)),
+/// The entries with the names that they have below `home`.
+fn named_from(home: &Path, mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut entries {
+        if let Some(uri) = sources::relative(home, &entry.path).filter(|uri| !uri.is_empty()) {
+            entry.uri = uri;
         }
     }
+    entries
+}
 
-    /// The documents that came from `key`.
-    fn of(&self, key: &str) -> BTreeSet<String> {
-        self.0.get(key).cloned().unwrap_or_default()
-    }
+/// The documents of the part `part` of a folder, and the others; an empty `part` is the whole.
+fn split(all: BTreeSet<String>, part: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let folder = format!("{part}/");
+    all.into_iter()
+        .partition(|uri| part.is_empty() || uri == part || uri.starts_with(&folder))
+}
 
-    /// The documents of other folders that still exist, and which. A folder that was moved gives its documents up.
-    fn taken(&self, key: &str) -> BTreeMap<String, String> {
-        let others = self
-            .0
-            .iter()
-            .filter(|(other, _)| *other != key && Path::new(other).exists());
-        others
-            .flat_map(|(other, uris)| uris.iter().map(|uri| (uri.clone(), other.clone())))
-            .collect()
-    }
-
-    fn set(&mut self, key: &str, uris: BTreeSet<String>, file: &Path) -> Result<()> {
-        self.0.insert(key.to_owned(), uris);
-        let bytes = serde_json::to_vec(self).map_err(|error| Error::Internal(error.to_string()))?;
-        let fresh = file.with_extension("new");
-        std::fs::write(&fresh, bytes)
-            .and_then(|()| std::fs::rename(&fresh, file))
-            .map_err(|error| Error::storage("cannot write the list of sources", error))
-    }
+fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {
+    let title = &parsed.document.title;
+    let chunks = parsed.chunks.iter();
+    chunks.map(move |chunk| chunking.embedded(title, &chunk.heading_path, &chunk.text))
 }

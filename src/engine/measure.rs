@@ -114,7 +114,6 @@ pub fn compare(ours: &[f64], theirs: &[f64]) -> Difference {
             .iter()
             .map(|each| if chance.next() >> 63 == 0 { *each } else { -each })
             .sum();
-        // Sums in another order differ in their last bits.
         as_far += usize::from(swapped.abs() / n as f64 + 1e-12 >= mean.abs());
     }
     means.sort_by(f64::total_cmp);

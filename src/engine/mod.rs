@@ -1,17 +1,31 @@
 //! The order of the steps: `search` and `answer` read as the diagram in DESIGN.md, a line a step.
 
 pub mod answer;
+mod cache;
 pub mod citations;
+pub mod diversify;
+pub mod duplicates;
 pub mod evidence;
+mod explain;
 pub mod extractive;
+mod facets;
 pub mod fuse;
 pub mod ingest;
+mod keep;
+mod ledger;
+mod listener;
 pub mod measure;
 pub mod memory;
 pub mod pack;
+mod pool;
 pub mod prompt;
+pub mod recency;
 pub mod record;
+mod removals;
 pub mod retrieve;
+mod search;
+mod shingles;
+pub mod suggest;
 pub mod support;
 pub mod tune;
 pub mod views;
@@ -29,9 +43,9 @@ use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
 use crate::store::Store;
-use crate::types::{Event, Filter, Found, Message, Passage, Query, Reader, collection_name};
+use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
 
-pub use views::{CollectionView, RouteView, TargetView};
+pub use views::{CollectionView, RouteView, TargetView, unfiled};
 
 /// Bytes in flight towards the index, in KiB: 256 MiB.
 const QUEUE_KIB: usize = 256 * 1024;
@@ -86,9 +100,13 @@ pub struct Parts {
 /// Search, answers and indexing over the open collections.
 pub struct Engine {
     parts: Parts,
+    cache: cache::SearchCache,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
+    /// Batches and removals are published in turn, so that none brings back what another removed.
+    publishing: tokio::sync::Mutex<()>,
+    removals: removals::Removals,
     /// What may wait to be indexed, in KiB.
     queue: Arc<tokio::sync::Semaphore>,
     /// Two callers must not open one collection at once.
@@ -102,8 +120,11 @@ impl Engine {
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
         let engine = Self {
             parts,
+            cache: cache::SearchCache::new(),
             collections: RwLock::default(),
             indexing: Arc::default(),
+            publishing: tokio::sync::Mutex::default(),
+            removals: removals::Removals::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
             opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -123,39 +144,20 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Passages for a query, best first.
+    /// Passages for a query, best first. Equal queries over the same state of their collections share one search.
     pub async fn search(&self, query: &Query) -> Result<Found> {
-        let depth = query.offset() + query.limit();
-        let mut all = Found::default();
-        for name in query.collections() {
-            let collection = self.collection(name)?;
-            let found = retrieve::search(&collection, &self.parts.embedder, query, depth).await?;
-            all.passages.extend(found.passages);
-            all.degraded.extend(found.degraded);
-            all.trace.extend(found.trace);
-        }
-        // Ties go to the smaller id, so the order never wavers.
-        let order = |a: &Passage, b: &Passage| {
-            b.scores
-                .fused
-                .total_cmp(&a.scores.fused)
-                .then(a.chunk.id.cmp(&b.chunk.id))
-        };
-        all.passages.sort_by(order);
-        all.passages = all
-            .passages
-            .into_iter()
-            .skip(query.offset())
-            .take(query.limit())
-            .collect();
-        all.degraded.sort();
-        all.degraded.dedup();
-        Ok(all)
+        self.cache.search(self, query).await
     }
 
     /// The events of an answer; an error means that nothing was sent.
     pub async fn answer(self: &Arc<Self>, ask: Ask) -> Result<EventStream> {
-        answer::start(self, ask).await
+        self.answer_in(ask, ()).await
+    }
+
+    /// The same, with a place among the running answers that is given back when this one has ended, whether or not
+    /// its reader has taken everything.
+    pub async fn answer_in(self: &Arc<Self>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
+        answer::start(self, ask, place).await
     }
 
     /// The open collection of that name.
@@ -245,6 +247,10 @@ impl Engine {
 
     pub(crate) fn collection_folder(&self, name: &str) -> PathBuf {
         self.collections_folder().join(name)
+    }
+
+    pub(crate) fn publishing(&self) -> &tokio::sync::Mutex<()> {
+        &self.publishing
     }
 
     pub(crate) fn indexing(&self) -> &Arc<tokio::sync::Mutex<()>> {

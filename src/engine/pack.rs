@@ -28,18 +28,50 @@ pub fn fit(passages: Vec<Passage>, budget: usize, count: &dyn Fn(&str) -> usize)
     context
 }
 
-/// Keeps the latest messages whose tokens fit into `budget`; oldest first in the result.
+/// Keeps the latest messages whose tokens fit into `budget`; oldest first in the result, which begins with a question.
 pub fn recent<'a>(
     turns: &'a [crate::types::Message],
     budget: usize,
     count: &dyn Fn(&str) -> usize,
 ) -> &'a [crate::types::Message] {
     let mut used = 0;
+    let mut from = turns.len();
     for (at, turn) in turns.iter().enumerate().rev() {
         used += count(&turn.text) + 4;
         if used > budget {
-            return &turns[at + 1..];
+            break;
         }
+        from = at;
     }
-    turns
+    let kept = &turns[from..];
+    let first = kept.iter().position(|turn| turn.role == crate::types::Role::User);
+    &kept[first.unwrap_or(kept.len())..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Message, Role};
+
+    #[test]
+    fn turns_begin_with_a_question_and_stay_in_their_budget() {
+        let turn = |role, text: &str| Message {
+            role,
+            text: text.into(),
+        };
+        let turns = [
+            turn(Role::User, "aaaaaa"),
+            turn(Role::Assistant, "bbbbbb"),
+            turn(Role::User, "cccccc"),
+            turn(Role::Assistant, "dddddd"),
+        ];
+        let check = |budget: usize, expected: usize| {
+            assert_eq!(recent(&turns, budget, &|text| text.len()).len(), expected, "{budget}");
+        };
+        check(40, 4);
+        check(39, 2);
+        check(20, 2);
+        check(19, 0);
+        check(0, 0);
+    }
 }

@@ -34,10 +34,17 @@ pub fn numbered(passages: &[Passage]) -> Value {
 
 fn scores(scores: &Scores) -> Value {
     let mut value = json!({ "fused": scores.fused });
-    for (name, score) in [("lexical", scores.lexical), ("vector", scores.vector)] {
+    for (name, score) in [
+        ("lexical", scores.lexical),
+        ("vector", scores.vector),
+        ("recency", scores.recency),
+    ] {
         if let Some(score) = score {
             value[name] = json!(score);
         }
+    }
+    if scores.exact > 0 {
+        value["exact"] = json!(scores.exact);
     }
     for (name, rank) in [
         ("lexical_rank", scores.lexical_rank),

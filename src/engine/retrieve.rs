@@ -1,23 +1,27 @@
 //! Both legs at once, each with a deadline. A leg that fails or is late is a word in `degraded`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::engine::fuse::{self, Fused};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
-use crate::index::Collection;
-use crate::telemetry;
-use crate::types::{Found, Hit, Mode, Passage, Query, Step};
+use crate::index::{Asked, Collection};
+use crate::types::{ChunkId, Hit, Mode, Query, Step};
 
 /// How many hits each leg yields before fusion.
 pub const CANDIDATES: usize = 100;
+/// So many times more are asked of the vector leg where some of its hits will be dropped.
+const SPARE: usize = 4;
 /// A leg that takes longer is left out.
 const LEG_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What the legs found, before fusion.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Candidates {
+    /// What the query means to the collection.
+    pub asked: Arc<Asked>,
     /// BM25, best first.
     pub lexical: Vec<Hit>,
     /// Cosine, best first.
@@ -26,92 +30,146 @@ pub struct Candidates {
     pub degraded: Vec<String>,
     /// What each leg took.
     pub steps: Vec<Step>,
+    /// How much each of the hits holds of the identifiers that were asked for; empty when there were none.
+    pub held: BTreeMap<ChunkId, usize>,
 }
 
-/// Searches one collection: legs, fusion, texts. `depth` passages at most.
-pub async fn search(
-    collection: &Arc<Collection>,
-    embedder: &Arc<dyn Embedder>,
-    query: &Query,
-    depth: usize,
-) -> Result<Found> {
-    let asked = depth.max(CANDIDATES);
+/// What one collection offers, best first, and how far its legs saw.
+#[derive(Debug)]
+pub struct Retrieved {
+    /// The query as the collection understands it.
+    pub asked: Arc<Asked>,
+    /// The merged hits of both legs.
+    pub fused: Vec<Fused>,
+    /// What the vector leg found.
+    pub vector: Vec<ChunkId>,
+    /// The last lexical score, when the leg may know more than it told.
+    pub lowest: Option<f32>,
+    /// Names of the legs that did not answer.
+    pub degraded: Vec<String>,
+    /// What each step took.
+    pub steps: Vec<Step>,
+}
+
+/// Searches one collection: legs and fusion. How deep the page is changes nothing, or it would change the order.
+pub async fn search(collection: &Arc<Collection>, embedder: &Arc<dyn Embedder>, query: &Query) -> Result<Retrieved> {
+    // Cosine alone keeps its order however many are asked for.
+    let asked = match query.mode() {
+        Mode::Vector => CANDIDATES.max(query.offset() + query.limit()),
+        Mode::Hybrid | Mode::Lexical => CANDIDATES,
+    };
     let candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();
     let mut fused = fuse::fuse(collection, query, &candidates, asked).await?;
-    let total = fused.len();
-    fused.truncate(depth);
-    let mut trace = candidates.steps;
-    trace.push(Step {
+    fuse::exact_first(&mut fused, &candidates.held);
+    let mut steps = candidates.steps;
+    steps.push(Step {
         name: "fuse",
         took: started.elapsed(),
-        count: total,
+        count: fused.len(),
     });
-    let started = Instant::now();
-    let passages = texts(collection, query, fused).await?;
-    trace.push(Step {
-        name: "passages",
-        took: started.elapsed(),
-        count: passages.len(),
-    });
-    for step in &trace {
-        metrics::histogram!(telemetry::RETRIEVAL_DURATION, "stage" => step.name).record(step.took.as_secs_f64());
-    }
-    Ok(Found {
-        passages,
+    let full = candidates.lexical.len() == asked;
+    Ok(Retrieved {
+        fused,
+        asked: candidates.asked,
+        vector: candidates.vector.iter().map(|hit| hit.chunk).collect(),
+        lowest: candidates.lexical.last().filter(|_| full).map(|hit| hit.score),
         degraded: candidates.degraded,
-        trace,
+        steps,
     })
 }
 
-/// Asks both legs at once.
+/// Understands the query and asks both legs at once.
 pub async fn candidates(
     collection: &Arc<Collection>,
     embedder: &Arc<dyn Embedder>,
     query: &Query,
     k: usize,
 ) -> Result<Candidates> {
+    let started = Instant::now();
+    let asked = understand(collection, query).await?;
+    let mut candidates = Candidates::new(asked.clone(), started.elapsed());
+    if asked.text.is_empty() {
+        return Ok(candidates);
+    }
     let (lexical, vector) = futures::join!(
-        leg(query.mode() != Mode::Vector, lexical_leg(collection, query, k)),
+        leg(query.mode() != Mode::Vector, lexical_leg(collection, &asked, k)),
         leg(
             query.mode() != Mode::Lexical,
-            vector_leg(collection, embedder, query, k)
+            vector_leg(collection, embedder, &asked, k)
         ),
     );
-    let mut candidates = Candidates::default();
-    let mut last_error = None;
-    for (name, outcome) in [("lexical", lexical), ("vector", vector)] {
-        match outcome {
-            None => {}
-            Some((Ok(hits), took)) => {
-                candidates.steps.push(Step {
-                    name,
-                    took,
-                    count: hits.len(),
-                });
-                if name == "lexical" {
-                    candidates.lexical = hits;
-                } else {
-                    candidates.vector = hits;
-                }
-            }
-            Some((Err(error), took)) => {
-                tracing::warn!(leg = name, took_ms = took.as_millis() as u64, %error, "a leg failed");
-                candidates.steps.push(Step { name, took, count: 0 });
-                candidates.degraded.push(name.to_owned());
-                last_error = Some(error);
-            }
+    candidates.gather([("lexical", lexical), ("vector", vector)])?;
+    if asked.is_strict() {
+        hold(collection, &mut candidates).await?;
+        candidates.vector.truncate(k);
+    }
+    Ok(candidates)
+}
+
+type Outcome = (Result<Vec<Hit>>, Duration);
+
+impl Candidates {
+    fn new(asked: Arc<Asked>, took: Duration) -> Self {
+        let count = asked.corrections.len();
+        Self {
+            asked,
+            lexical: Vec::new(),
+            vector: Vec::new(),
+            degraded: Vec::new(),
+            steps: vec![Step {
+                name: "understand",
+                took,
+                count,
+            }],
+            held: BTreeMap::new(),
         }
     }
-    let asked = if query.mode() == Mode::Hybrid { 2 } else { 1 };
-    match last_error {
-        // A half answer beats none; no answer at all is an error.
-        Some(error) if candidates.degraded.len() == asked => Err(error),
-        _ => Ok(candidates),
+
+    /// Takes what the legs answered. A half answer beats none; no answer at all is an error.
+    fn gather(&mut self, outcomes: [(&'static str, Option<Outcome>); 2]) -> Result<()> {
+        let (mut answered, mut last_error) = (false, None);
+        for (name, outcome) in outcomes {
+            let Some((outcome, took)) = outcome else { continue };
+            let hits = outcome.unwrap_or_else(|error| {
+                tracing::warn!(leg = name, took_ms = took.as_millis() as u64, %error, "a leg failed");
+                self.degraded.push(name.to_owned());
+                last_error = Some(error);
+                Vec::new()
+            });
+            answered |= !self.degraded.iter().any(|leg| leg == name);
+            let count = hits.len();
+            self.steps.push(Step { name, took, count });
+            if name == "lexical" {
+                self.lexical = hits;
+            } else {
+                self.vector = hits;
+            }
+        }
+        match last_error {
+            Some(error) if !answered => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
-async fn leg(wanted: bool, work: impl Future<Output = Result<Vec<Hit>>>) -> Option<(Result<Vec<Hit>>, Duration)> {
+async fn understand(collection: &Arc<Collection>, query: &Query) -> Result<Arc<Asked>> {
+    let (collection, query) = (collection.clone(), query.clone());
+    blocking(move || collection.understand(&query).map(Arc::new)).await
+}
+
+/// Words demand more of a hit than being near: what the vector leg found must hold it too.
+async fn hold(collection: &Arc<Collection>, candidates: &mut Candidates) -> Result<()> {
+    let (collection, asked) = (collection.clone(), candidates.asked.clone());
+    let hits = candidates.lexical.iter().chain(&candidates.vector);
+    let chunks: BTreeSet<ChunkId> = hits.map(|hit| hit.chunk).collect();
+    let chunks: Vec<ChunkId> = chunks.into_iter().collect();
+    candidates.held = blocking(move || collection.confirm(&asked, &chunks)).await?;
+    candidates.vector.retain(|hit| candidates.held.contains_key(&hit.chunk));
+    Ok(())
+}
+
+async fn leg(wanted: bool, work: impl Future<Output = Result<Vec<Hit>>>) -> Option<Outcome> {
     if !wanted {
         return None;
     }
@@ -126,43 +184,23 @@ async fn leg(wanted: bool, work: impl Future<Output = Result<Vec<Hit>>>) -> Opti
     Some((outcome, started.elapsed()))
 }
 
-async fn lexical_leg(collection: &Arc<Collection>, query: &Query, k: usize) -> Result<Vec<Hit>> {
-    let (collection, query) = (collection.clone(), query.clone());
-    blocking(move || collection.lexical(query.text(), query.filter(), query.reader(), k)).await
+async fn lexical_leg(collection: &Arc<Collection>, asked: &Arc<Asked>, k: usize) -> Result<Vec<Hit>> {
+    let (collection, asked) = (collection.clone(), asked.clone());
+    blocking(move || collection.lexical(&asked, k)).await
 }
 
 async fn vector_leg(
     collection: &Arc<Collection>,
     embedder: &Arc<dyn Embedder>,
-    query: &Query,
+    asked: &Asked,
     k: usize,
 ) -> Result<Vec<Hit>> {
-    let mut vectors = embedder.embed(vec![query.text().to_owned()], TextKind::Query).await?;
+    let k = if asked.is_demanding() { k * SPARE } else { k };
+    let mut vectors = embedder.embed(vec![asked.text.clone()], TextKind::Query).await?;
     let vector = vectors
         .pop()
         .ok_or_else(|| Error::Internal("the embedder gave no vector".into()))?;
-    collection.vector(vector, query.filter(), query.reader(), k).await
-}
-
-async fn texts(collection: &Arc<Collection>, query: &Query, fused: Vec<Fused>) -> Result<Vec<Passage>> {
-    let (collection, query) = (collection.clone(), query.clone());
-    blocking(move || {
-        let hits: Vec<Hit> = fused
-            .iter()
-            .map(|hit| Hit {
-                chunk: hit.chunk,
-                score: hit.scores.fused,
-            })
-            .collect();
-        let mut passages = collection.passages(&hits, query.text(), query.reader())?;
-        for passage in &mut passages {
-            if let Some(hit) = fused.iter().find(|hit| hit.chunk == passage.chunk.id) {
-                passage.scores = hit.scores;
-            }
-        }
-        Ok(passages)
-    })
-    .await
+    collection.vector(vector, &asked.filter, &asked.reader, k).await
 }
 
 /// Runs CPU work off the async threads.
@@ -172,3 +210,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
         Err(error) => Err(Error::Internal(format!("a worker ended early: {error}"))),
     }
 }
+
+#[cfg(test)]
+#[path = "retrieve_tests.rs"]
+mod tests;

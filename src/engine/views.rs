@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
+use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
+use crate::index::{Collection, Settings};
 use crate::store::{ConversationRow, MessageRow, StoredCitation};
 use crate::types::{Document, DocumentCard, DocumentId, Reader};
 
@@ -75,21 +77,28 @@ impl Engine {
         self.routes_list().iter().map(view).collect()
     }
 
-    /// The open collections, by name.
-    pub fn collections(&self) -> Vec<CollectionView> {
-        let view = |collection: &crate::index::Collection| {
-            let statistics = collection.statistics();
-            let name = collection.name().to_owned();
-            CollectionView {
-                name,
+    /// The open collections by name, with what `reader` may read of them.
+    pub fn collections(&self, reader: &Reader) -> Result<Vec<CollectionView>> {
+        let view = |collection: &Arc<Collection>| {
+            let statistics = collection.readable(reader)?;
+            Ok(CollectionView {
+                name: collection.name().to_owned(),
                 documents: statistics.documents,
                 chunks: statistics.chunks,
-            }
+            })
         };
-        self.open_collections()
-            .iter()
-            .map(|collection| view(collection))
-            .collect()
+        self.open_collections().iter().map(view).collect()
+    }
+
+    /// What is set for a collection.
+    pub fn settings(&self, collection: &str) -> Result<Settings> {
+        Ok(self.collection(collection)?.settings())
+    }
+
+    /// Sets what `change` names, a JSON object; the rest stays. Returns all of it.
+    pub async fn change_settings(&self, collection: &str, change: Value) -> Result<Settings> {
+        let collection = self.collection(collection)?;
+        blocking(move || collection.change_settings(change)).await
     }
 
     /// Documents by URI, and how many there are.
@@ -109,22 +118,38 @@ impl Engine {
         document.ok_or_else(|| no_document(collection, id))
     }
 
-    /// Removes a document, its vectors and what was cited of it. Goes on to its end when the caller leaves.
-    pub async fn remove_document(self: &Arc<Self>, collection: &str, id: DocumentId) -> Result<()> {
+    /// Removes a document, its vectors and what was cited of it. Goes on to its end when the caller leaves; jobs that
+    /// were accepted before do not bring it back. Its text leaves the disk soon after.
+    pub async fn remove_document(self: &Arc<Self>, collection: &str, id: DocumentId, reader: &Reader) -> Result<()> {
         let (engine, open) = (self.clone(), self.collection(collection)?);
+        if open.is_hidden(id, reader) {
+            return Err(no_document(collection, id));
+        }
         let removal = self.tasks().spawn(async move {
-            // A running job must not bring it back.
-            let _one = engine.indexing().clone().lock_owned().await;
+            let turn = engine.publishing().lock().await;
+            engine.removals.note(open.name(), id);
             let held = open.holds(id);
             if held {
                 open.publish(Vec::new(), vec![id]).await?;
             }
             // Also when it is gone already: the process may have died between the two steps.
             engine.store().erase_document(open.name(), id).await?;
+            drop(turn);
+            if held {
+                engine.compact_later(open);
+            }
             Ok::<bool, Error>(held)
         });
         let held = removal.await.map_err(|error| Error::Internal(error.to_string()))??;
         if held { Ok(()) } else { Err(no_document(collection, id)) }
+    }
+
+    fn compact_later(&self, collection: Arc<Collection>) {
+        self.tasks().spawn(async move {
+            if let Err(error) = collection.compact().await {
+                tracing::warn!(collection = collection.name(), %error, "a removed text stays on the disk for now");
+            }
+        });
     }
 
     /// A job as on the wire.
@@ -148,15 +173,25 @@ impl Engine {
         Ok(value)
     }
 
+    /// Puts a conversation that was filed nowhere into the list of `owner`, who goes on with it.
+    pub async fn file_conversation(&self, id: &str, owner: &str) -> Result<()> {
+        self.store().change_owner(id, &unfiled(owner), owner).await
+    }
+
     /// Removes a conversation; false when there was none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
         self.store().remove_conversation(id, owner).await
     }
 
-    /// Whether requests can be served.
+    /// Whether requests can be served: not any more once it is stopping.
     pub fn ready(&self) -> bool {
-        true
+        !self.stopping().is_cancelled()
     }
+}
+
+/// Whose conversations those of `owner` are that no list shows: a caller who keeps the turns itself sends each anew.
+pub fn unfiled(owner: &str) -> String {
+    format!("unfiled {owner}")
 }
 
 fn no_document(collection: &str, id: DocumentId) -> Error {

@@ -110,15 +110,27 @@ pub async fn reachable(url: &str) -> std::result::Result<(), String> {
     answer.map(|_| ()).map_err(|_| "nothing answers there".to_owned())
 }
 
+/// Whether `url` leads to this machine itself.
+pub fn is_local(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 fn lost(error: reqwest::Error) -> Error {
     Error::storage("the running service did not answer", error.without_url())
 }
 
 fn problem(status: reqwest::StatusCode, body: &Value) -> Error {
     let detail = body["detail"].as_str().unwrap_or("no reason was given").to_owned();
-    if status.is_client_error() {
-        Error::bad_input("", detail)
-    } else {
-        Error::Storage(detail)
+    match status.as_u16() {
+        401 | 403 => Error::Forbidden(detail),
+        404 => Error::NotFound(detail),
+        409 => Error::Conflict(detail),
+        400..500 => Error::bad_input("", detail),
+        _ => Error::Storage(detail),
     }
 }

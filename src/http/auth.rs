@@ -10,6 +10,9 @@ use crate::http::HttpState;
 use crate::http::problem::{Answer, Problem};
 use crate::types::Reader;
 
+/// Whose conversations those of the command line are.
+pub const OPERATOR: &str = "operator";
+
 /// Who sent the request; in the extensions of every request that passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -40,7 +43,8 @@ pub async fn check(State(state): State<HttpState>, mut request: Request, next: N
     {
         // A page of a name that its owner has pointed at this machine (DNS rebinding).
         let detail = format!(
-            "this service does not answer to the name `{}`; use localhost, or add it to the allowed hosts",
+            "this service does not answer to the name `{}`; use localhost, or add it to `allowed_hosts` in portolan.toml or to \
+             PORTOLAN_ALLOWED_HOSTS",
             shown(host)
         );
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown-host", detail));
@@ -74,8 +78,9 @@ fn caller(shown: Option<&str>, api_key: Option<&str>, operator_token: &str) -> O
     // An empty token is no token: it must never match an empty header.
     let operator = !operator_token.is_empty() && shown.is_some_and(|shown| equal(shown, operator_token));
     let owner = match (api_key, shown) {
+        // What the operator was told may come from documents that nobody else may read.
+        _ if operator => OPERATOR.to_owned(),
         (None, _) => "local".to_owned(),
-        _ if operator => "local".to_owned(),
         (Some(key), Some(shown)) if !key.is_empty() && equal(shown, key) => fingerprint(key),
         _ => return None,
     };
@@ -225,8 +230,8 @@ mod tests {
         let owner = |shown, key| caller(shown, key, "token").map(|caller| (caller.owner, caller.operator));
         assert_eq!(owner(None, None), Some(("local".into(), false)));
         assert_eq!(owner(Some("anything"), None), Some(("local".into(), false)));
-        assert_eq!(owner(Some("token"), None), Some(("local".into(), true)));
-        assert_eq!(owner(Some("token"), Some("key")), Some(("local".into(), true)));
+        assert_eq!(owner(Some("token"), None), Some(("operator".into(), true)));
+        assert_eq!(owner(Some("token"), Some("key")), Some(("operator".into(), true)));
         assert_eq!(owner(None, Some("key")), None);
         assert_eq!(owner(Some("kez"), Some("key")), None);
         assert_eq!(owner(Some(""), Some("")), None);

@@ -9,7 +9,6 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::engine::{Ask, EventStream};
 use crate::error::Error;
@@ -40,7 +39,7 @@ pub async fn chat(
         reader: caller.reader(),
         owner: caller.owner,
     };
-    let events = whole(state.engine().answer(ask).await?, permit);
+    let events = whole(state.engine().answer_in(ask, permit).await?);
     if body.stream {
         Ok(event_stream(events))
     } else {
@@ -48,16 +47,16 @@ pub async fn chat(
     }
 }
 
-/// The events up to `Done` or `Failed`; a stream that just stops has failed. The permit is held until the end.
-pub fn whole(events: EventStream, permit: OwnedSemaphorePermit) -> EventStream {
-    let events = stream::unfold(Some((events, permit)), |state| async {
-        let (mut events, permit) = state?;
+/// The events up to `Done` or `Failed`; a stream that just stops has failed.
+pub fn whole(events: EventStream) -> EventStream {
+    let events = stream::unfold(Some(events), |state| async {
+        let mut events = state?;
         let event = events.next().await.unwrap_or_else(|| {
             tracing::error!("the engine's events stopped without an end");
             Event::Failed(Arc::new(Error::Internal("the answer stopped without an end".into())))
         });
         let ends = matches!(event, Event::Done(_) | Event::Failed(_));
-        Some((event, (!ends).then_some((events, permit))))
+        Some((event, (!ends).then_some(events)))
     });
     events.boxed()
 }
@@ -104,15 +103,11 @@ async fn collect(mut events: EventStream) -> Answer<Response> {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt;
-    use tokio::sync::Semaphore;
-
     use super::*;
+    use http_body_util::BodyExt;
 
-    fn send(events: Vec<Event>) -> (Response, Arc<Semaphore>) {
-        let permits = Arc::new(Semaphore::new(1));
-        let permit = permits.clone().try_acquire_owned().expect("one is free");
-        (event_stream(whole(stream::iter(events).boxed(), permit)), permits)
+    fn send(events: Vec<Event>) -> Response {
+        event_stream(whole(stream::iter(events).boxed()))
     }
 
     async fn text(response: Response) -> String {
@@ -122,20 +117,18 @@ mod tests {
 
     #[tokio::test]
     async fn frames_are_numbered_and_proxies_are_told_to_pass_them_on() {
-        let (response, permits) = send(vec![Event::Text("a\nb".into()), Event::Done("stop".into())]);
+        let response = send(vec![Event::Text("a\nb".into()), Event::Done("stop".into())]);
         let headers = response.headers();
         assert_eq!(headers[header::CONTENT_TYPE], "text/event-stream");
         assert_eq!(headers[header::CACHE_CONTROL], "no-cache, no-transform");
         assert_eq!(headers["x-accel-buffering"], "no");
-        assert_eq!(permits.available_permits(), 0);
         let expected = "id: 1\nevent: text\ndata: {\"delta\":\"a\\nb\"}\n\nid: 2\nevent: done\ndata: {\"finish_reason\":\"stop\"}\n\n";
         assert_eq!(text(response).await, expected);
-        assert_eq!(permits.available_permits(), 1);
     }
 
     #[tokio::test]
     async fn a_stream_that_just_stops_has_failed() {
-        let (response, _) = send(vec![Event::Text("half".into())]);
+        let response = send(vec![Event::Text("half".into())]);
         let text = text(response).await;
         assert!(text.contains("id: 2\nevent: failed\n"), "{text}");
         assert!(text.contains("urn:portolan:problem:internal"), "{text}");
@@ -143,14 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_follows_the_end() {
-        let (response, _) = send(vec![Event::Done("stop".into()), Event::Text("late".into())]);
+        let response = send(vec![Event::Done("stop".into()), Event::Text("late".into())]);
         assert!(!text(response).await.contains("late"));
-    }
-
-    #[tokio::test]
-    async fn a_reader_who_leaves_frees_the_permit() {
-        let (response, permits) = send(vec![Event::Text("a".into())]);
-        drop(response);
-        assert_eq!(permits.available_permits(), 1);
     }
 }

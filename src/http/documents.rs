@@ -1,6 +1,7 @@
 //! `/v1/documents`, `/v1/jobs` and `/v1/index`: what is searched, put, listed, read and removed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{Extension, FromRequest, Multipart, Request, State};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
-use crate::http::problem::{Answer, Body, Id, Params, Problem, reply, too_large, wrong_type};
+use crate::http::problem::{Answer, Body, Id, Params, Problem, reply, slow_body, too_large, wrong_type};
 use crate::http::wire::{self, DocumentBody, IndexBody};
 use crate::types::{Document, DocumentId, Item, Metadata, collection_name};
 
@@ -22,6 +23,8 @@ const MAX_URI_BYTES: usize = 2_048;
 const MAX_PAGE: usize = 1_000;
 /// The most files of one upload.
 const MAX_FILES: usize = 1_000;
+/// How long an upload may take.
+const UPLOAD_DEADLINE: Duration = Duration::from_mins(10);
 
 /// The query string of all of these.
 #[derive(Debug, Deserialize)]
@@ -120,11 +123,17 @@ fn parse_id(id: &str) -> Result<DocumentId> {
 }
 
 /// `DELETE /v1/documents/{id}`.
-pub async fn remove(State(state): State<HttpState>, Params(place): Params<Place>, Id(id): Id) -> Answer<Response> {
+pub async fn remove(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Params(place): Params<Place>,
+    Id(id): Id,
+) -> Answer<Response> {
     collection_name(&place.collection)?;
+    let id = parse_id(&id)?;
     state
         .engine()
-        .remove_document(&place.collection, parse_id(&id)?)
+        .remove_document(&place.collection, id, &caller.reader())
         .await?;
     Ok(reply(StatusCode::OK, json!({ "removed": true })))
 }
@@ -135,7 +144,12 @@ pub async fn job(State(state): State<HttpState>, Id(id): Id) -> Answer<Response>
 }
 
 /// `POST /v1/documents`: one as JSON, or files.
-pub async fn put(State(state): State<HttpState>, Params(place): Params<Place>, request: Request) -> Answer<Response> {
+pub async fn put(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Params(place): Params<Place>,
+    request: Request,
+) -> Answer<Response> {
     collection_name(&place.collection)?;
     let media_type = request
         .headers()
@@ -144,12 +158,11 @@ pub async fn put(State(state): State<HttpState>, Params(place): Params<Place>, r
     let media_type = media_type.unwrap_or_default().to_ascii_lowercase();
     let limit = state.settings().body_bytes;
     let items = if media_type.starts_with("multipart/form-data") {
+        let _permit = state.upload_permit()?;
         let form = Multipart::from_request(request, &()).await;
-        files(
-            form.map_err(|_| wrong_type("`multipart/form-data` with a boundary"))?,
-            limit,
-        )
-        .await?
+        let form = form.map_err(|_| wrong_type("`multipart/form-data` with a boundary"))?;
+        let files = tokio::time::timeout(UPLOAD_DEADLINE, files(form, limit)).await;
+        files.map_err(|_| slow_body())??
     } else if media_type.contains("json") {
         let Body(body) = Body::<DocumentBody>::from_request(request, &()).await?;
         if body.text.len() > limit {
@@ -159,7 +172,7 @@ pub async fn put(State(state): State<HttpState>, Params(place): Params<Place>, r
     } else {
         return Err(wrong_type("`application/json` or `multipart/form-data`"));
     };
-    let job = state.engine().put(&place.collection, items).await?;
+    let job = state.engine().put(&place.collection, items, &caller.reader()).await?;
     Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
 }
 

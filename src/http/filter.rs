@@ -1,7 +1,8 @@
 //! The filter of a request: JSON to `Filter`, with a pointer to every fault.
 //!
 //! `{"department":"hr"}` equals, `{"department":["hr","it"]}` one of, `{"date":{"gte":"2024","lt":"2025"}}` range,
-//! `{"date":{"exists":true}}`, and `and`, `or`, `not` around such objects. All keys of an object must hold.
+//! `{"date":{"exists":true}}`, the other `OPERATORS`, and `and`, `or`, `not` around such objects. All keys of an object
+//! must hold.
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,7 @@ use crate::types::{Bounds, Filter};
 const DEPTH: usize = 16;
 /// The most values and conditions of one filter.
 const PARTS: usize = 1_000;
+const OPERATORS: &str = "`eq`, `ne`, `in`, `nin`, `gte`, `gt`, `lte`, `lt`, `prefix` or `exists`";
 
 /// Reads the filter that stands at `/filter`; none at all holds for every document.
 pub fn parse(value: Option<&Value>) -> Result<Filter> {
@@ -38,6 +40,9 @@ fn object(value: &Value, pointer: &str, depth: usize, left: &mut usize) -> Resul
         ));
     }
     let mut parts = Vec::with_capacity(fields.len());
+    // By name, so that equal filters compare equal.
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_unstable_by_key(|(name, _)| *name);
     for (name, value) in fields {
         let pointer = format!("{pointer}/{}", escape(name));
         take(left, &pointer)?;
@@ -54,15 +59,7 @@ fn object(value: &Value, pointer: &str, depth: usize, left: &mut usize) -> Resul
             field => condition(field, value, &pointer, left)?,
         });
     }
-    // One condition needs no `All` around it, so equal filters compare equal.
-    match parts.pop() {
-        Some(only) if parts.is_empty() => Ok(only),
-        Some(last) => {
-            parts.push(last);
-            Ok(Filter::All(parts))
-        }
-        None => Ok(Filter::default()),
-    }
+    Ok(all(parts))
 }
 
 fn list(value: &Value, pointer: &str, depth: usize, left: &mut usize) -> Result<Vec<Filter>> {
@@ -88,22 +85,8 @@ fn list(value: &Value, pointer: &str, depth: usize, left: &mut usize) -> Result<
 fn condition(field: &str, value: &Value, pointer: &str, left: &mut usize) -> Result<Filter> {
     match value {
         Value::String(_) | Value::Number(_) | Value::Bool(_) => Ok(Filter::In(field.to_owned(), vec![value.clone()])),
-        Value::Array(items) if items.is_empty() => Err(Error::bad_input(
-            pointer,
-            "the list is empty; name at least one value or leave the field out",
-        )),
-        Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                let pointer = format!("{pointer}/{at}");
-                take(left, &pointer)?;
-                if !(item.is_string() || item.is_number() || item.is_boolean()) {
-                    let detail = format!("a string, a number or true or false is wanted here, not {}", kind(item));
-                    return Err(Error::bad_input(&pointer, detail));
-                }
-            }
-            Ok(Filter::In(field.to_owned(), items.clone()))
-        }
-        Value::Object(operators) => operators_of(field, operators, pointer),
+        Value::Array(_) => Ok(Filter::In(field.to_owned(), values(value, pointer, left)?)),
+        Value::Object(operators) => operators_of(field, operators, pointer, left),
         Value::Null => {
             let detail = format!(
                 "null equals nothing; use {{\"{field}\":{{\"exists\":false}}}} for documents without the field"
@@ -113,62 +96,114 @@ fn condition(field: &str, value: &Value, pointer: &str, left: &mut usize) -> Res
     }
 }
 
-fn operators_of(field: &str, operators: &Map<String, Value>, pointer: &str) -> Result<Filter> {
+/// All operators of one object must hold.
+fn operators_of(field: &str, operators: &Map<String, Value>, pointer: &str, left: &mut usize) -> Result<Filter> {
     if operators.is_empty() {
         return Err(Error::bad_input(
             pointer,
-            "no operator is here; use `gte`, `gt`, `lte`, `lt` or `exists`",
+            format!("no operator is here; use {OPERATORS}"),
         ));
     }
-    if let Some(wanted) = operators.get("exists") {
-        let Value::Bool(wanted) = wanted else {
-            return Err(Error::bad_input(
-                &format!("{pointer}/exists"),
-                format!("true or false is wanted here, not {}", kind(wanted)),
-            ));
-        };
-        if operators.len() > 1 {
-            return Err(Error::bad_input(
-                pointer,
-                "`exists` stands alone; join conditions with `and`",
-            ));
-        }
-        let exists = Filter::Exists(field.to_owned());
-        return Ok(if *wanted { exists } else { Filter::Not(Box::new(exists)) });
-    }
-    range(field, operators, pointer)
-}
-
-fn range(field: &str, operators: &Map<String, Value>, pointer: &str) -> Result<Filter> {
+    let mut parts = Vec::new();
     let mut bounds = Bounds::default();
-    let mut text = None;
     for (name, value) in operators {
         let pointer = format!("{pointer}/{}", escape(name));
-        let slot = match name.as_str() {
-            "gte" => &mut bounds.gte,
-            "gt" => &mut bounds.gt,
-            "lte" => &mut bounds.lte,
-            "lt" => &mut bounds.lt,
+        take(left, &pointer)?;
+        let not = |part| Filter::Not(Box::new(part));
+        match name.as_str() {
+            "eq" => parts.push(Filter::In(field.to_owned(), vec![plain(value, &pointer)?])),
+            "ne" => parts.push(not(Filter::In(field.to_owned(), vec![plain(value, &pointer)?]))),
+            "in" => parts.push(Filter::In(field.to_owned(), values(value, &pointer, left)?)),
+            "nin" => parts.push(not(Filter::In(field.to_owned(), values(value, &pointer, left)?))),
+            "prefix" => parts.push(Filter::Range(field.to_owned(), prefix(value, &pointer)?)),
+            "exists" => match value {
+                Value::Bool(true) => parts.push(Filter::Exists(field.to_owned())),
+                Value::Bool(false) => parts.push(not(Filter::Exists(field.to_owned()))),
+                other => return Err(wanted(&pointer, "true or false", other)),
+            },
+            "gte" => bounds.gte = Some(end(value, &bounds, &pointer)?),
+            "gt" => bounds.gt = Some(end(value, &bounds, &pointer)?),
+            "lte" => bounds.lte = Some(end(value, &bounds, &pointer)?),
+            "lt" => bounds.lt = Some(end(value, &bounds, &pointer)?),
             other => {
-                let detail = format!("no operator named `{other}`; use `gte`, `gt`, `lte`, `lt` or `exists`");
+                let detail = format!("no operator named `{other}`; use {OPERATORS}");
                 return Err(Error::bad_input(&pointer, detail));
             }
-        };
-        if !(value.is_string() || value.is_number()) {
-            return Err(Error::bad_input(
-                &pointer,
-                format!("a number or a string is wanted here, not {}", kind(value)),
-            ));
         }
-        if *text.get_or_insert(value.is_string()) != value.is_string() {
-            return Err(Error::bad_input(
-                &pointer,
-                "both ends of a range must be numbers or both strings",
-            ));
-        }
-        *slot = Some(value.clone());
     }
-    Ok(Filter::Range(field.to_owned(), bounds))
+    if bounds != Bounds::default() {
+        parts.push(Filter::Range(field.to_owned(), bounds));
+    }
+    Ok(all(parts))
+}
+
+/// One condition needs no `All` around it, so equal filters compare equal.
+fn all(mut parts: Vec<Filter>) -> Filter {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        Some(last) => {
+            parts.push(last);
+            Filter::All(parts)
+        }
+        None => Filter::default(),
+    }
+}
+
+/// A value that equals something.
+fn plain(value: &Value, pointer: &str) -> Result<Value> {
+    if value.is_string() || value.is_number() || value.is_boolean() {
+        return Ok(value.clone());
+    }
+    Err(wanted(pointer, "a string, a number or true or false", value))
+}
+
+fn values(value: &Value, pointer: &str, left: &mut usize) -> Result<Vec<Value>> {
+    let Value::Array(items) = value else {
+        return Err(wanted(pointer, "a list of values", value));
+    };
+    if items.is_empty() {
+        let detail = "the list is empty; name at least one value or leave the field out";
+        return Err(Error::bad_input(pointer, detail));
+    }
+    let mut found = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let pointer = format!("{pointer}/{at}");
+        take(left, &pointer)?;
+        found.push(plain(item, &pointer)?);
+    }
+    Ok(found)
+}
+
+/// Strings that begin so: from the text itself to before the next one of its length.
+fn prefix(value: &Value, pointer: &str) -> Result<Bounds> {
+    let Some(text) = value.as_str().filter(|text| !text.is_empty()) else {
+        return Err(wanted(pointer, "a string with at least one letter", value));
+    };
+    Ok(Bounds {
+        gte: Some(value.clone()),
+        lt: Some(format!("{text}{}", char::MAX).into()),
+        ..Bounds::default()
+    })
+}
+
+fn end(value: &Value, others: &Bounds, pointer: &str) -> Result<Value> {
+    if !(value.is_string() || value.is_number()) {
+        return Err(wanted(pointer, "a number or a string", value));
+    }
+    let others = [&others.gte, &others.gt, &others.lte, &others.lt];
+    if others
+        .into_iter()
+        .flatten()
+        .any(|other| other.is_string() != value.is_string())
+    {
+        let detail = "both ends of a range must be numbers or both strings";
+        return Err(Error::bad_input(pointer, detail));
+    }
+    Ok(value.clone())
+}
+
+fn wanted(pointer: &str, what: &str, value: &Value) -> Error {
+    Error::bad_input(pointer, format!("{what} is wanted here, not {}", kind(value)))
 }
 
 fn take(left: &mut usize, pointer: &str) -> Result<()> {
@@ -243,6 +278,19 @@ mod tests {
             &json!({"d": {"exists": false}}),
             &Filter::Not(Box::new(Filter::Exists("d".into()))),
         );
+        good(&json!({"a": {"eq": 1}}), &is("a", &[json!(1)]));
+        good(&json!({"a": {"in": [1, 2]}}), &is("a", &[json!(1), json!(2)]));
+        good(&json!({"a": {"ne": 1}}), &Filter::Not(Box::new(is("a", &[json!(1)]))));
+        let begins = Bounds {
+            gte: Some(json!("ab")),
+            lt: Some(json!("ab\u{10ffff}")),
+            ..Bounds::default()
+        };
+        good(&json!({"a": {"prefix": "ab"}}), &Filter::Range("a".into(), begins));
+        good(
+            &json!({"b": 2, "a": 1}),
+            &parse(Some(&json!({"a": 1, "b": 2}))).expect("a good filter"),
+        );
         good(&json!({"not": {"a": 1}}), &Filter::Not(Box::new(is("a", &[json!(1)]))));
         good(
             &json!({"or": [{"a": 1}, {"b": 2}]}),
@@ -257,12 +305,15 @@ mod tests {
         bad(&json!({"a": null}), "/filter/a", "exists");
         bad(&json!({"a": []}), "/filter/a", "leave the field out");
         bad(&json!({"a": ["x", {}]}), "/filter/a/1", "not an object");
-        bad(&json!({"a": {}}), "/filter/a", "use `gte`");
+        bad(&json!({"a": {}}), "/filter/a", "use `eq`, `ne`, `in`");
+        bad(&json!({"a": {"ne": null}}), "/filter/a/ne", "not null");
+        bad(&json!({"a": {"in": "x"}}), "/filter/a/in", "a list of values");
+        bad(&json!({"a": {"nin": [["x"]]}}), "/filter/a/nin/0", "not a list");
+        bad(&json!({"a": {"prefix": ""}}), "/filter/a/prefix", "at least one letter");
         bad(&json!({"a": {"ge": 1}}), "/filter/a/ge", "no operator named `ge`");
         bad(&json!({"a": {"gte": true}}), "/filter/a/gte", "a number or a string");
         bad(&json!({"a": {"gte": 1, "lt": "x"}}), "/filter/a/lt", "both");
         bad(&json!({"a": {"exists": 1}}), "/filter/a/exists", "true or false");
-        bad(&json!({"a": {"exists": true, "gte": 1}}), "/filter/a", "stands alone");
         bad(&json!({"or": {}}), "/filter/or", "list of filters");
         bad(&json!({"or": []}), "/filter/or", "empty");
         bad(&json!({"and": [{"a": 1}, 2]}), "/filter/and/1", "not a number");

@@ -5,12 +5,16 @@ pub mod chat;
 pub mod conversations;
 pub mod documents;
 pub mod filter;
+pub mod found;
 pub mod models;
 pub mod openai;
 pub mod ops;
 pub mod pointer;
 pub mod problem;
 pub mod search;
+pub mod search_body;
+pub mod settings;
+pub mod suggest;
 pub mod tune;
 pub mod ui;
 pub mod wire;
@@ -33,6 +37,10 @@ use crate::http::problem::BodyLimit;
 
 /// How many files of the largest size one upload may hold.
 const FILES_OF_LARGEST_SIZE: usize = 4;
+/// Uploads of files at once; each may hold its files in memory.
+const UPLOADS: usize = 4;
+/// The largest question with all that belongs to it.
+const QUESTION_BYTES: usize = 256 * 1024;
 
 /// Writes all metrics as Prometheus text.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -64,6 +72,7 @@ struct Shared {
     settings: HttpSettings,
     searches: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
 }
 
 impl HttpState {
@@ -74,6 +83,7 @@ impl HttpState {
             engine,
             searches: permits(settings.searches),
             streams: permits(settings.streams),
+            uploads: permits(UPLOADS),
             settings,
         }))
     }
@@ -97,7 +107,16 @@ impl HttpState {
             .map_err(|_| problem::overloaded("searches"))
     }
 
-    /// The right to stream an answer now; held until the stream ends.
+    /// The right to upload files now.
+    pub fn upload_permit(&self) -> Result<OwnedSemaphorePermit> {
+        self.0
+            .uploads
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| problem::overloaded("uploads"))
+    }
+
+    /// The right to stream an answer now; held until the answer has ended.
     pub fn stream_permit(&self) -> Result<OwnedSemaphorePermit> {
         self.0
             .streams
@@ -112,11 +131,18 @@ pub fn router(state: HttpState) -> Router {
     let limit = state.settings().body_bytes;
     let upload = limit.saturating_mul(FILES_OF_LARGEST_SIZE);
     let put = post(documents::put).layer(DefaultBodyLimit::max(upload));
-    Router::new()
+    let question = limit.min(QUESTION_BYTES);
+    let questions = Router::new()
         .route("/v1/search", post(search::search))
+        .route("/v1/suggest", get(suggest::suggest))
         .route("/v1/chat", post(chat::chat))
+        .layer(DefaultBodyLimit::max(question))
+        .layer(Extension(BodyLimit(question)));
+    Router::new()
+        .merge(questions)
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(models::collections))
+        .route("/v1/collections/{name}/settings", get(settings::get).put(settings::put))
         .route("/v1/documents", get(documents::list).merge(put))
         .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
         .route("/v1/documents/{id}/source", get(documents::source))
@@ -129,8 +155,8 @@ pub fn router(state: HttpState) -> Router {
             get(conversations::get).delete(conversations::remove),
         )
         .route("/v1/chat/completions", post(openai::chat_completions))
-        .route("/v1/models", get(openai::models))
-        .route("/v1/models/{id}", get(openai::model))
+        .route("/v1/models", get(models::models))
+        .route("/v1/models/{id}", get(models::model))
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))

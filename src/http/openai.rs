@@ -1,6 +1,7 @@
-//! `OpenAI`'s shapes over our routes: `/v1/chat/completions` and `/v1/models`. A model is a route.
+//! `OpenAI`'s shapes over our routes: `/v1/chat/completions`. A model is a route.
 //!
 //! The last user message is the question; the earlier ones are its turns, unless `metadata.conversation` names ours.
+//! A call that names none is filed in nobody's list.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,12 +14,13 @@ use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::{Ask, EventStream};
+use crate::engine::{self, Ask, EventStream};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::chat::{respond, whole};
-use crate::http::problem::{Answer, Body, Id, Problem, reply};
+use crate::http::models;
+use crate::http::problem::{Answer, Body, Problem, reply};
 use crate::http::wire::{self, EventWriter, OneOrMany};
 use crate::types::{Citation, Event, Message, Role, Usage};
 
@@ -78,11 +80,18 @@ pub async fn chat_completions(
         .is_some_and(|options| options.include_usage);
     let streams = body.stream;
     let writer = Completion::new(&body.model, include_usage);
+    let owner = caller.owner.clone();
     let ask = ask(body, caller)?;
+    if let Some(model) = ask.route.as_deref().filter(|model| *model != "auto") {
+        models::usable(state.engine(), model)?;
+    }
     let permit = state.stream_permit()?;
-    let events = whole(state.engine().answer(ask).await?, permit);
+    if let Some(conversation) = &ask.conversation {
+        state.engine().file_conversation(conversation, &owner).await?;
+    }
+    let events = whole(state.engine().answer_in(ask, permit).await?);
     if streams {
-        Ok(event_stream(events, writer))
+        Ok(event_stream(begun(events).await?, writer))
     } else {
         collect(events, writer).await
     }
@@ -110,6 +119,11 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
         .metadata
         .map_or((None, None), |metadata| (metadata.conversation, metadata.collection));
     let topic = wire::topic(&text, collection, None, &format!("/messages/{at}/content"))?;
+    let reader = caller.reader();
+    let owner = match conversation {
+        Some(_) => caller.owner,
+        None => engine::unfiled(&caller.owner),
+    };
     Ok(Ask {
         message: topic.message,
         conversation,
@@ -118,8 +132,8 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
         filter: topic.filter,
         // The names that stand for whatever route is the default.
         route: (!matches!(body.model.as_str(), "" | "default" | "portolan")).then_some(body.model),
-        reader: caller.reader(),
-        owner: caller.owner,
+        reader,
+        owner,
     })
 }
 
@@ -280,6 +294,22 @@ fn usage(usage: &Usage) -> Value {
     })
 }
 
+/// The events again, once there is a word or the end: what fails before that has a status of its own.
+async fn begun(mut events: EventStream) -> Answer<EventStream> {
+    let mut first = Vec::new();
+    while let Some(event) = events.next().await {
+        if let Event::Failed(error) = &event {
+            return Err(Problem::from(error));
+        }
+        let begins = matches!(event, Event::Text(_) | Event::Done(_));
+        first.push(event);
+        if begins {
+            break;
+        }
+    }
+    Ok(stream::iter(first).chain(events).boxed())
+}
+
 fn event_stream(events: EventStream, mut writer: Completion) -> Response {
     let lines = events.flat_map(move |event| stream::iter(writer.write(&event)));
     respond(lines.map(|line| sse::Event::default().data(line)))
@@ -294,29 +324,6 @@ async fn collect(mut events: EventStream, mut writer: Completion) -> Answer<Resp
         }
     }
     Err(Error::Internal("the answer stopped without an end".into()).into())
-}
-
-/// `GET /v1/models`.
-pub async fn models(State(state): State<HttpState>) -> Response {
-    let models: Vec<Value> = state
-        .engine()
-        .routes()
-        .iter()
-        .map(|route| model_body(&route.name))
-        .collect();
-    reply(StatusCode::OK, json!({ "object": "list", "data": models }))
-}
-
-/// `GET /v1/models/{id}`.
-pub async fn model(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
-    if !state.engine().routes().iter().any(|route| route.name == id) {
-        return Err(Error::NotFound("no such model; `GET /v1/models` lists them".into()).into());
-    }
-    Ok(reply(StatusCode::OK, model_body(&id)))
-}
-
-fn model_body(name: &str) -> Value {
-    json!({ "id": name, "object": "model", "created": 0, "owned_by": "portolan" })
 }
 
 /// Gives every problem on the paths of `OpenAI` the shape of its errors, whichever layer it came from.

@@ -24,7 +24,7 @@ pub async fn alive() -> Response {
 /// `GET /readyz`: requests can be served.
 pub async fn ready(State(state): State<HttpState>) -> Answer<Response> {
     if !state.engine().ready() {
-        let detail = "the service is still starting; try again in a moment".to_owned();
+        let detail = "the service is stopping; try again in a moment".to_owned();
         let retry_after = std::time::Duration::from_secs(1);
         return Err(Problem::from(&Error::Overloaded { detail, retry_after }));
     }

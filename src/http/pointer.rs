@@ -38,6 +38,8 @@ pub fn plain(message: &str) -> String {
         ("expected usize", "expected a whole number from 0"),
         ("expected u64", "expected a whole number from 0"),
         ("expected i64", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("expected f32", "expected a number"),
         (
             "data did not match any variant of untagged enum OneOrMany",
             "expected a string or a list of strings",

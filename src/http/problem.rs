@@ -206,6 +206,12 @@ pub fn too_large(what: &str, limit: usize) -> Problem {
     )
 }
 
+/// 408.
+pub fn slow_body() -> Problem {
+    let detail = "the body did not arrive in time; send it again";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", detail)
+}
+
 /// 415 with what is accepted.
 pub fn wrong_type(accepted: &str) -> Problem {
     Problem::new(
@@ -240,13 +246,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Ok(Err(_)) => {
                 return Err(Error::bad_input("", "the body could not be read to its end; send it again").into());
             }
-            Err(_) => {
-                return Err(Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "slow-body",
-                    "the body did not arrive in time; send it again",
-                ));
-            }
+            Err(_) => return Err(slow_body()),
         };
         Ok(Self(parse(&bytes)?))
     }

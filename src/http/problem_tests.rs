@@ -5,7 +5,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::http::wire::{ChatBody, SearchBody};
+use crate::http::search_body::SearchBody;
+use crate::http::wire::ChatBody;
 
 fn fault<T: DeserializeOwned>(body: &[u8]) -> (String, String) {
     match parse::<T>(body) {

@@ -6,10 +6,10 @@ use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Body, reply};
-use crate::http::wire::{self, SearchBody};
+use crate::http::search_body::SearchBody;
+use crate::http::{HttpState, found};
 
 /// Searches and answers with the passages, best first.
 pub async fn search(
@@ -23,5 +23,5 @@ pub async fn search(
     let _permit = state.search_permit()?;
     let found = state.engine().search(&query).await?;
     let took_ms = begun.elapsed().as_millis() as u64;
-    Ok(reply(StatusCode::OK, wire::found(&found, explain, took_ms)))
+    Ok(reply(StatusCode::OK, found::found(&found, explain, took_ms)))
 }

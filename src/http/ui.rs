@@ -1,7 +1,7 @@
 //! The web pages: web/dist inside the binary, and a plain page where it was not built.
 
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -20,37 +20,41 @@ const NO_PAGES: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"
 the interface is under <code>/v1</code>, for example <code>POST /v1/search</code> with \
 <code>{\"query\": \"words\"}</code>.</p></html>";
 
-/// Every path that no route has: a file, the page itself, or 404.
+/// Shown to a person who typed a wrong address.
+const NO_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not found - Portolan</title>\
+<h1>Nothing is here</h1><p>Portolan's page is at <a href=\"/\">the start</a>.</p></html>";
+
+/// Every path that no route has: the page at `/`, a file of it, or 404.
 pub async fn asset(request: Request) -> Response {
     let path = request.uri().path();
-    let is_page = !is_service(path);
-    if !is_page || !matches!(*request.method(), Method::GET | Method::HEAD) {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return no_route(path).into_response();
     }
-    let name = path.trim_start_matches('/');
-    if !name.is_empty()
-        && let Some(file) = Assets::get(name)
-    {
-        return send(&request, name, file);
-    }
-    // The page has its own addresses, such as `/chat/ID`; files have a dot in their name.
-    let last = name.rsplit('/').next().unwrap_or_default();
-    if last.contains('.') {
-        return no_route(path).into_response();
-    }
-    let mut response = match Assets::get("index.html") {
-        Some(file) => send(&request, "index.html", file),
-        None if name.is_empty() => Html(NO_PAGES).into_response(),
-        None => return no_route(path).into_response(),
+    let name = if path == "/" {
+        "index.html"
+    } else {
+        path.trim_start_matches('/')
     };
-    response
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    let mut response = match Assets::get(name) {
+        Some(file) => return send(&request, name, file),
+        None if path == "/" => Html(NO_PAGES).into_response(),
+        None if is_service(path) || !wants_page(request.headers()) => return no_route(path).into_response(),
+        None => (StatusCode::NOT_FOUND, Html(NO_PAGE)).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
 fn is_service(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/")
+}
+
+/// Browsers name HTML when a person goes somewhere; programs and scripts do not.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn send(request: &Request, name: &str, file: EmbeddedFile) -> Response {

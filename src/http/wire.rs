@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::http::filter;
 use crate::http::problem::{self, Problem};
 use crate::types::{
-    Citation, Document, DocumentCard, Event, Filter, Found, MAX_QUERY_BYTES, Metadata, Passage, Query, QueryInput,
-    Reader, Usage, Verdict, collection_name,
+    Citation, Document, DocumentCard, Event, Filter, MAX_QUERY_BYTES, Metadata, Passage, Usage, Verdict,
+    collection_name,
 };
 
 /// A string or a list of strings.
@@ -20,37 +20,6 @@ pub enum OneOrMany {
     One(String),
     /// Many.
     Many(Vec<String>),
-}
-
-/// Body of `POST /v1/search`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SearchBody {
-    query: String,
-    collection: Option<OneOrMany>,
-    mode: Option<String>,
-    filter: Option<Value>,
-    limit: Option<usize>,
-    #[serde(default)]
-    offset: usize,
-    /// Whether the steps are told.
-    #[serde(default)]
-    pub explain: bool,
-}
-
-impl SearchBody {
-    /// Checks it on behalf of `reader`.
-    pub fn query(self, reader: Reader) -> Result<Query> {
-        let input = QueryInput {
-            collections: names(self.collection)?,
-            filter: filter::parse(self.filter.as_ref())?,
-            mode: self.mode.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
-            text: self.query,
-            limit: self.limit,
-            offset: self.offset,
-        };
-        Query::parse(input, reader)
-    }
 }
 
 /// Body of `POST /v1/chat`.
@@ -114,7 +83,7 @@ pub fn topic(message: &str, collection: Option<OneOrMany>, condition: Option<&Va
 }
 
 /// Collection names, checked, each once; `default` when none is given.
-fn names(collection: Option<OneOrMany>) -> Result<Vec<String>> {
+pub fn names(collection: Option<OneOrMany>) -> Result<Vec<String>> {
     let given = match collection {
         None => vec!["default".to_owned()],
         Some(OneOrMany::One(name)) => vec![name],
@@ -170,26 +139,6 @@ pub struct IndexBody {
     pub path: String,
     /// Into which collection.
     pub collection: String,
-}
-
-/// The answer of `POST /v1/search`; `total` counts the passages of this page.
-pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
-    let mut value = json!({
-        "results": passages(&found.passages),
-        "total": found.passages.len(),
-        "degraded": found.degraded,
-        "took_ms": took_ms,
-    });
-    if explain {
-        let step = |step: &crate::types::Step| json!({ "name": step.name, "took_ms": milliseconds(step.took), "count": step.count });
-        value["trace"] = json!({ "steps": found.trace.iter().map(step).collect::<Vec<_>>() });
-    }
-    value
-}
-
-/// Milliseconds with three decimals: steps take less than one.
-fn milliseconds(took: std::time::Duration) -> f64 {
-    (took.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn passages(list: &[Passage]) -> Value {

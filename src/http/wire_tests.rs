@@ -4,13 +4,12 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::{Chunk, ChunkId, DocumentId, Outcome, Scores, Step};
+use crate::types::{Chunk, ChunkId, Display, DocumentId, Outcome, Scores};
 
 const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
 const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
@@ -43,6 +42,7 @@ fn passage() -> Passage {
             ..Scores::default()
         },
         highlights: vec![Range { start: 0, end: 6 }],
+        display: Display::default(),
     }
 }
 
@@ -184,49 +184,6 @@ fn an_answer_without_streaming_has_everything_in_one_object() {
     assert_eq!((&value["run"], &value["route"]), (&json!("r"), &json!("local")));
     let failed = Event::Failed(Arc::new(Error::upstream(UpstreamKind::TimedOut, None, "slow")));
     assert_eq!(Collected::default().add(&failed).expect_err("a failure").status, 504);
-}
-
-#[test]
-fn search_results_tell_steps_only_when_asked() {
-    let step = Step {
-        name: "fuse",
-        took: Duration::from_micros(1_500),
-        count: 4,
-    };
-    let result = Found {
-        passages: vec![passage()],
-        degraded: vec!["vector".into()],
-        trace: vec![step],
-    };
-    let expected = json!({ "results": [passage_json()], "total": 1, "degraded": ["vector"], "took_ms": 9 });
-    assert_eq!(found(&result, false, 9), expected);
-    let steps = json!({ "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }] });
-    assert_eq!(found(&result, true, 9)["trace"], steps);
-    assert!(!found(&result, true, 9).to_string().contains("secret-group"));
-}
-
-fn bad_search(body: Value, pointer: &str) {
-    let body: SearchBody = serde_json::from_value(body).expect("the right shape");
-    match body.query(Reader::Everything) {
-        Err(Error::BadInput { faults, .. }) => assert_eq!(faults[0].pointer, pointer),
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn a_search_is_checked_before_it_starts() {
-    bad_search(json!({"query": " \n"}), "/query");
-    bad_search(json!({"query": "x".repeat(MAX_QUERY_BYTES + 1)}), "/query");
-    bad_search(json!({"query": "a", "limit": 0}), "/limit");
-    bad_search(json!({"query": "a", "limit": 101}), "/limit");
-    bad_search(json!({"query": "a", "offset": 1_001}), "/offset");
-    bad_search(json!({"query": "a", "mode": "magic"}), "/mode");
-    bad_search(json!({"query": "a", "collection": "../etc"}), "/collection");
-    bad_search(json!({"query": "a", "collection": []}), "/collection");
-    bad_search(json!({"query": "a", "filter": {"a": null}}), "/filter/a");
-    let body = json!({"query": "a", "collection": ["x", "y", "x"]});
-    let body: SearchBody = serde_json::from_value(body).expect("the right shape");
-    assert_eq!(body.query(Reader::Everything).expect("good").collections(), ["x", "y"]);
 }
 
 #[test]

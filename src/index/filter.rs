@@ -159,7 +159,7 @@ fn sortable(number: f64) -> String {
     format!("{ordered:016x}")
 }
 
-fn values(value: Option<&Value>) -> &[Value] {
+pub(super) fn values(value: Option<&Value>) -> &[Value] {
     match value {
         None | Some(Value::Null) => &[],
         Some(Value::Array(items)) => items,

@@ -1,19 +1,23 @@
 //! Tantivy: the fields, the query, and what a reader sees of one commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use tantivy::collector::TopDocs;
+use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
 use uuid::Uuid;
 
-use super::ask;
+use super::asked::Asked;
+use super::directory::Directory;
+use super::language::{self, Language};
+use super::{Statistics, ask};
 use crate::error::{Error, Result};
-use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Reader};
+use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Hit, Reader};
 
 /// Fetched beyond `k`, so that equal scores at the end are cut by id and not by place on disk.
 const SPARE: usize = 16;
@@ -26,9 +30,10 @@ pub(super) struct Lexical {
     pub fields: Fields,
     reader: IndexReader,
     snapshot: RwLock<Arc<Snapshot>>,
+    generation: AtomicU64,
 }
 
-/// The fields; a document's own record has `record`, `document` and `source`, a chunk all but `record`.
+/// The fields; a chunk has all but `record` and `suggest`, a document's own record no words, facts and ids of chunks.
 #[derive(Clone, Copy)]
 pub(super) struct Fields {
     /// Analysed words of title, headings and text.
@@ -49,6 +54,14 @@ pub(super) struct Fields {
     pub facts: Field,
     /// `filter::principal_words`.
     pub principals: Field,
+    /// The upper half of the document's id; 0 on a record, which is no chunk.
+    pub owner: Field,
+    /// The chunk's place among those of its document.
+    pub ordinal: Field,
+    /// `suggest::entries`, on a record only.
+    pub suggest: Field,
+    /// ISO 639-1 code of the language that a chunk was stemmed in.
+    pub language: Field,
     /// The `Document` or `Chunk` as JSON.
     pub source: Field,
 }
@@ -59,8 +72,16 @@ pub(super) struct Snapshot {
     pub fields: Fields,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
+    /// What queries are stemmed in; at least one.
+    pub languages: Vec<Language>,
     /// Whether any document is not for everyone.
-    restricted: bool,
+    pub restricted: bool,
+    directory: OnceLock<Arc<Directory>>,
+}
+
+fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::AcqRel)
 }
 
 /// Maps tantivy's errors.
@@ -85,6 +106,10 @@ fn schema() -> (Schema, Fields) {
         low: builder.add_u64_field("low", FAST),
         facts: builder.add_text_field("facts", STRING),
         principals: builder.add_text_field("principals", STRING),
+        owner: builder.add_u64_field("owner", FAST),
+        ordinal: builder.add_u64_field("ordinal", FAST),
+        suggest: builder.add_text_field("suggest", STRING),
+        language: builder.add_text_field("language", STRING),
         source: builder.add_text_field("source", STORED),
     };
     (builder.build(), fields)
@@ -106,7 +131,18 @@ impl Lexical {
             fields,
             reader,
             snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards))),
+            generation: AtomicU64::new(fresh()),
         })
+    }
+
+    /// Another number after each change; no two states of any collection in this process share one.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Says that something has changed; only after the change can be seen.
+    pub fn changed(&self) {
+        self.generation.store(fresh(), Ordering::Release);
     }
 
     /// What is visible now.
@@ -119,22 +155,42 @@ impl Lexical {
         self.reader.reload().map_err(failed)?;
         let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards);
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        self.changed();
         Ok(())
     }
 
-    /// The `k` best chunks by BM25; ties by id.
-    pub fn search(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+    /// The `k` best chunks by BM25, those with an identifier that was asked for before all others; ties by id.
+    pub fn search(&self, asked: &Asked, k: usize) -> Result<Vec<Hit>> {
         let snapshot = self.snapshot();
-        // Where everything is public the question is only its words, which tantivy answers by skipping blocks.
-        let reader = if snapshot.restricted {
-            reader
-        } else {
-            &Reader::Everything
+        let reader = snapshot.reader(&asked.reader);
+        let mut hits = match ask::with_code(self.fields, asked, reader) {
+            Some(query) => snapshot.top(&*query, k)?,
+            None => Vec::new(),
         };
-        let Some(query) = ask::query(self.fields, text, filter, reader) else {
-            return Ok(Vec::new());
+        if hits.len() < k
+            && let Some(query) = ask::query(self.fields, asked, reader)
+        {
+            let known: BTreeSet<_> = hits.iter().map(|hit| hit.chunk).collect();
+            let others = snapshot.top(&*query, k)?.into_iter();
+            hits.extend(others.filter(|hit| !known.contains(&hit.chunk)));
+            hits.truncate(k);
+        }
+        Ok(hits)
+    }
+
+    /// See `Collection::readable`.
+    pub fn readable(&self, reader: &Reader) -> Result<Statistics> {
+        let snapshot = self.snapshot();
+        let cards = snapshot.cards.values();
+        let documents = cards.filter(|card| reader.may_read(&card.principals)).count();
+        let chunks = match ask::readable(self.fields, reader) {
+            // The records of the documents have principals too.
+            Some(query) if snapshot.restricted => {
+                snapshot.searcher.search(&*query, &Count).map_err(failed)? - documents
+            }
+            _ => snapshot.chunks(),
         };
-        snapshot.top(&*query, k)
+        Ok(Statistics { documents, chunks })
     }
 
     /// See `Collection::idf`.
@@ -147,21 +203,53 @@ impl Snapshot {
     fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Self {
         let restricted = cards.values().any(|card| !card.principals.is_empty());
         Self {
+            languages: languages(&searcher, fields).unwrap_or_default(),
             searcher,
             fields,
             cards,
             restricted,
+            directory: OnceLock::new(),
         }
     }
 
     /// See `Collection::idf`.
     pub fn idf(&self, term: &str) -> f32 {
-        let term = Term::from_field_text(self.fields.body, term);
+        // Other languages have other stems; there the word itself tells more or less the same.
+        let fields = [self.fields.body, self.fields.exact].into_iter();
+        let having = fields
+            .map(|field| self.having(field, term))
+            .find(|having| *having > 0.0);
+        self.rarity(having.unwrap_or_default())
+    }
+
+    /// How many chunks have the term in that field.
+    pub fn having(&self, field: Field, term: &str) -> f32 {
+        let term = Term::from_field_text(field, term);
+        self.searcher.doc_freq(&term).unwrap_or(0) as f32
+    }
+
+    /// What a term that so many chunks have is worth.
+    pub fn rarity(&self, having: f32) -> f32 {
         let total = self.chunks() as f32;
         // Deleted chunks count until their segment is merged.
-        let having = self.searcher.doc_freq(&term).unwrap_or(0) as f32;
         let having = having.min(total);
         (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
+    }
+
+    /// The documents by number, made when first asked for.
+    pub fn directory(&self) -> &Arc<Directory> {
+        self.directory.get_or_init(|| Arc::new(Directory::new(&self.cards)))
+    }
+
+    /// The reader, or everything where all is public: tantivy then answers by skipping blocks.
+    pub fn reader<'a>(&self, reader: &'a Reader) -> &'a Reader {
+        if self.restricted { reader } else { &Reader::Everything }
+    }
+
+    /// How many chunks and records are gone but still counted in the frequency of a term.
+    pub fn deleted(&self) -> u64 {
+        let segments = self.searcher.segment_readers().iter();
+        segments.map(|segment| u64::from(segment.num_deleted_docs())).sum()
     }
 
     /// How many chunks there are.
@@ -222,7 +310,7 @@ impl Snapshot {
         Ok(hits)
     }
 
-    fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
+    pub fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
         let (high, low) = halves(self.searcher.segment_reader(address.segment_ord)).map_err(failed)?;
         let halves = high.first(address.doc_id).zip(low.first(address.doc_id));
         Ok(halves.map(|(high, low)| ChunkId(Uuid::from_u64_pair(high, low))))
@@ -257,9 +345,23 @@ impl Bm25StatisticsProvider for Snapshot {
     }
 }
 
+fn languages(searcher: &Searcher, fields: Fields) -> tantivy::Result<Vec<Language>> {
+    let mut counted: BTreeMap<Language, u64> = BTreeMap::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(fields.language)?;
+        let mut codes = index.terms().stream()?;
+        while codes.advance() {
+            if let Some(language) = std::str::from_utf8(codes.key()).ok().and_then(Language::of_code) {
+                *counted.entry(language).or_default() += u64::from(codes.value().doc_freq);
+            }
+        }
+    }
+    Ok(language::most_common(counted.into_iter().collect()))
+}
+
 type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);
 
-fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
+pub(super) fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
     let columns = segment.fast_fields();
     Ok((columns.u64("high")?, columns.u64("low")?))
 }

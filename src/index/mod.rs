@@ -2,24 +2,36 @@
 
 pub mod analyse;
 mod ask;
+pub mod asked;
+mod confirm;
 mod coverage;
+pub mod directory;
+mod display;
 pub mod edge;
 pub mod filter;
 pub mod fusion;
+pub mod language;
 pub mod lexical;
+pub mod matches;
 pub mod publish;
 pub mod qdrant;
 pub mod settings;
+pub mod suggest;
+mod synonyms;
+pub mod syntax;
 pub mod vectors;
+mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, Result};
-use crate::types::{ChunkId, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Reader, Scores};
+use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
+pub use asked::Asked;
 use edge::EdgeStore;
 pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
@@ -29,9 +41,9 @@ pub use settings::Settings;
 use vectors::VectorStore;
 
 /// Version of `analyse`; another one finds other words, so it needs a new index.
-pub const ANALYSER: &str = "unicode-english-1";
+pub const ANALYSER: &str = "unicode-languages-2";
 /// Version of the fields in tantivy and of the payload of a vector.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What an index was made with; an index is opened with the same or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,12 +102,13 @@ pub struct Collection {
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
     settings: settings::Kept,
-    /// Documents with chunks without a vector, and the version that lacks them.
-    incomplete: BTreeMap<DocumentId, String>,
+    /// What the sweep found: documents with chunks without a vector, and the version that lacks them.
+    incomplete: OnceCell<BTreeMap<DocumentId, String>>,
 }
 
 impl Collection {
-    /// Opens the collection in `folder`, or makes it; without `vectors` they lie in `folder/vectors`.
+    /// Opens the collection in `folder`, or makes it; without `vectors` they lie in `folder/vectors`. While they cannot
+    /// be reached, words are searched alone.
     pub async fn open(
         folder: &Path,
         name: &str,
@@ -118,15 +131,15 @@ impl Collection {
             Some(vectors) => vectors,
             None => Arc::new(EdgeStore::open(&folder.join("vectors"), identity.dimension).await?),
         };
-        let mut collection = Self {
+        let collection = Self {
             name: name.to_owned(),
             lexical: Arc::new(lexical),
             vectors,
             writer,
             settings,
-            incomplete: BTreeMap::new(),
+            incomplete: OnceCell::new(),
         };
-        collection.sweep().await?;
+        collection.swept().await?;
         Ok(Arc::new(collection))
     }
 
@@ -135,25 +148,43 @@ impl Collection {
         &self.name
     }
 
-    /// The `k` best chunks by BM25; computes, so call it from a blocking thread.
-    pub fn lexical(&self, text: &str, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
-        self.lexical.search(text, filter, reader, k)
+    /// What the query means here; computes, so call it from a blocking thread.
+    pub fn understand(&self, query: &Query) -> Result<Asked> {
+        asked::understand(&self.lexical.snapshot(), &self.settings.synonyms(), query)
+    }
+
+    /// The `k` best chunks by BM25, those with an identifier that was asked for first; computes, so call it from a
+    /// blocking thread.
+    pub fn lexical(&self, asked: &Asked, k: usize) -> Result<Vec<Hit>> {
+        self.lexical.search(asked, k)
+    }
+
+    /// Those of `chunks` that hold every phrase and nothing excluded. For each, how much it holds of the identifiers
+    /// that were asked for: 2 for one verbatim, 1 for its words in their order.
+    pub fn confirm(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, usize>> {
+        confirm::confirm(&self.lexical.snapshot(), asked, chunks)
     }
 
     /// The `k` nearest chunks.
     pub async fn vector(&self, vector: Vec<f32>, filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+        // Where everything is public there is nothing to check; `passages` looks again.
+        let reader = if self.lexical.snapshot().restricted {
+            reader
+        } else {
+            &Reader::Everything
+        };
         self.vectors.search(vector, filter, reader, k).await
     }
 
-    /// For each of `chunks` that exists the share of the words of `text` that it holds, each word by its idf.
-    pub fn coverage(&self, text: &str, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, f32>> {
-        coverage::coverage(&self.lexical.snapshot(), text, chunks)
+    /// For each of `chunks` that exists the share of the words of `asked` that it holds, each word by its idf.
+    pub fn coverage(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, f32>> {
+        coverage::coverage(&self.lexical.snapshot(), asked, chunks)
     }
 
-    /// The passages of `hits` in their order, without those that are gone or that `reader` may not read.
+    /// The passages of `hits` in their order with the words of `query` marked, without those that are gone or that `reader` may not read.
     pub fn passages(&self, hits: &[Hit], query: &str, reader: &Reader) -> Result<Vec<Passage>> {
         let snapshot = self.lexical.snapshot();
-        let wanted = analyse::wanted(query);
+        let wanted = analyse::wanted(query, &snapshot.languages);
         let mut passages = Vec::with_capacity(hits.len());
         for hit in hits {
             let Some(chunk) = snapshot.chunk(hit.chunk)? else {
@@ -169,12 +200,13 @@ impl Collection {
             passages.push(Passage {
                 collection: self.name.clone(),
                 document: Arc::clone(card),
-                highlights: analyse::highlights(&chunk.text, &wanted),
+                highlights: analyse::highlights(&chunk.text, &wanted, &snapshot.languages),
                 chunk: Arc::new(chunk),
                 scores: Scores {
                     fused: hit.score,
                     ..Scores::default()
                 },
+                display: Display::default(),
             });
         }
         Ok(passages)
@@ -194,6 +226,13 @@ impl Collection {
         self.lexical.snapshot().cards.contains_key(&id)
     }
 
+    /// Whether the document exists and `reader` may not read it.
+    pub fn is_hidden(&self, id: DocumentId, reader: &Reader) -> bool {
+        let snapshot = self.lexical.snapshot();
+        let card = snapshot.cards.get(&id);
+        card.is_some_and(|card| !reader.may_read(&card.principals))
+    }
+
     /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(&self, reader: &Reader, offset: usize, limit: usize) -> Result<(usize, Vec<DocumentCard>)> {
         let snapshot = self.lexical.snapshot();
@@ -204,14 +243,13 @@ impl Collection {
         Ok((cards.len(), page.collect()))
     }
 
-    /// The fingerprint of each document, by URI. Those that had lost vectors when the collection was opened are
-    /// left out, so that they are indexed again.
-    pub fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+    /// The fingerprint of each document, by URI. Those that had lost vectors when the sweep looked are left out, so
+    /// that they are indexed again. Each indexing run begins here, so a sweep that was put off is caught up here.
+    pub async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
+        let incomplete = self.swept().await?;
+        let lost = |card: &DocumentCard| incomplete.is_some_and(|lost| lost.get(&card.id) == Some(&card.version));
         let snapshot = self.lexical.snapshot();
-        let cards = snapshot
-            .cards
-            .values()
-            .filter(|card| self.incomplete.get(&card.id) != Some(&card.version));
+        let cards = snapshot.cards.values().filter(|card| !lost(card));
         Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
     }
 
@@ -222,6 +260,11 @@ impl Collection {
             documents: snapshot.cards.len(),
             chunks: snapshot.chunks(),
         }
+    }
+
+    /// How much of it `reader` may read.
+    pub fn readable(&self, reader: &Reader) -> Result<Statistics> {
+        self.lexical.readable(reader)
     }
 
     /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
@@ -241,7 +284,10 @@ impl Collection {
 
     /// Sets what `change` names, a JSON object; the rest stays. Writes to disk, so call it from a blocking thread.
     pub fn change_settings(&self, change: serde_json::Value) -> Result<Settings> {
-        self.settings.change(change)
+        let settings = self.settings.change(change)?;
+        // What was found before may be found otherwise now.
+        self.lexical.changed();
+        Ok(settings)
     }
 
     /// Replaces and removes documents in one step that readers see whole or not at all.
@@ -249,13 +295,40 @@ impl Collection {
         self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
     }
 
-    /// Lets the vector engine tidy up; may take minutes.
-    pub async fn optimize(&self) -> Result<()> {
-        self.vectors.optimize().await
+    /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.
+    pub async fn compact(&self) -> Result<()> {
+        self.writer.compact(&self.lexical).await
     }
 
-    /// Removes the vectors that a crash or a failed removal left behind.
-    async fn sweep(&mut self) -> Result<()> {
+    /// Lets the vector engine tidy up; may take minutes.
+    pub async fn optimize(&self) -> Result<()> {
+        let outcome = self.vectors.optimize().await;
+        self.lexical.changed();
+        outcome
+    }
+
+    /// Another number after each change of what a search may find.
+    pub fn generation(&self) -> u64 {
+        self.lexical.generation()
+    }
+
+    /// Sweeps once. While the vectors fail it is put off: half an answer is better than none.
+    async fn swept(&self) -> Result<Option<&BTreeMap<DocumentId, String>>> {
+        match self.incomplete.get_or_try_init(|| self.sweep()).await {
+            Ok(incomplete) => Ok(Some(incomplete)),
+            Err(error @ Error::Storage(_)) => {
+                tracing::warn!(collection = %self.name, %error, "the vectors failed; they are swept when documents are indexed");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes the vectors that a crash or a failed removal left behind, and looks for lost ones.
+    async fn sweep(&self) -> Result<BTreeMap<DocumentId, String>> {
+        // Vectors of a commit that is under way are no orphans.
+        let _turn = self.writer.turn().await;
+        let mut incomplete = BTreeMap::new();
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
         let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
@@ -265,19 +338,19 @@ impl Collection {
             if let Some(chunk) = snapshot.chunk(*id)?
                 && let Some(card) = snapshot.cards.get(&chunk.document)
             {
-                self.incomplete.insert(card.id, card.version.clone());
+                incomplete.insert(card.id, card.version.clone());
             }
         }
-        if !self.incomplete.is_empty() {
-            let documents = self.incomplete.len();
+        if !incomplete.is_empty() {
+            let documents = incomplete.len();
             tracing::warn!(collection = %self.name, documents, "documents without vectors; index them again");
         }
-        if orphans.is_empty() {
-            return Ok(());
+        if !orphans.is_empty() {
+            tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
+            self.vectors.remove(orphans).await?;
+            self.vectors.flush().await?;
         }
-        tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
-        self.vectors.remove(orphans).await?;
-        self.vectors.flush().await
+        Ok(incomplete)
     }
 }
 
@@ -312,4 +385,4 @@ fn write_identity(folder: &Path, identity: &Identity) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use tantivy::directory::error::LockError;
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::language::Language;
 use super::lexical::{self, Fields, Lexical, failed};
 use super::vectors::{Point, VectorStore};
-use super::{analyse, filter};
+use super::{analyse, filter, suggest};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
@@ -54,6 +55,11 @@ impl Writer {
         })
     }
 
+    /// Keeps everybody else from writing while it is held.
+    pub async fn turn(&self) -> OwnedMutexGuard<IndexWriter> {
+        Arc::clone(&self.writer).lock_owned().await
+    }
+
     /// See `Collection::publish`.
     pub async fn publish(
         &self,
@@ -66,13 +72,13 @@ impl Writer {
         if batch.is_empty() && removals.is_empty() {
             return Ok(());
         }
-        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let writer = self.turn().await;
         let points = points(&batch);
         if !points.is_empty() {
             vectors.upsert(points).await?;
             vectors.flush().await?;
         }
-        let lexical = Arc::clone(lexical);
+        let (changes, lexical) = (Arc::clone(lexical), Arc::clone(lexical));
         // The guard goes along: a caller that gives up must not let a second writer in before the commit is shown.
         let committed = tokio::task::spawn_blocking(move || {
             let mut writer = writer;
@@ -92,7 +98,28 @@ impl Writer {
                 tracing::warn!(%error, count, "stale vectors stay until the next start");
             }
         }
+        changes.changed();
         drop(guard);
+        Ok(())
+    }
+
+    /// See `Collection::compact`: rewrites the segments that hold deleted texts and removes the old files.
+    pub async fn compact(&self, lexical: &Arc<Lexical>) -> Result<()> {
+        let merge = {
+            let mut writer = self.writer.lock().await;
+            let segments = lexical.index.searchable_segment_metas().map_err(failed)?;
+            let worn: Vec<_> = segments.iter().filter(|one| one.num_deleted_docs() > 0).collect();
+            let worn: Vec<_> = worn.into_iter().map(tantivy::SegmentMeta::id).collect();
+            if worn.is_empty() {
+                return Ok(());
+            }
+            writer.merge(&worn)
+        };
+        merge.await.map_err(failed)?;
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        // The reader lets go of the old files before they are collected.
+        lexical.show(lexical.snapshot().cards.clone())?;
+        writer.garbage_collect_files().await.map_err(failed)?;
         Ok(())
     }
 
@@ -176,8 +203,11 @@ fn write(
     }
     for Replacement { document, chunks, .. } in batch.values() {
         writer.add_document(record(fields, document)?).map_err(failed)?;
+        let language = Language::of(document);
         for chunk in chunks {
-            writer.add_document(entry(fields, document, chunk)?).map_err(failed)?;
+            writer
+                .add_document(entry(fields, (document, language), chunk)?)
+                .map_err(failed)?;
         }
     }
     writer.commit().map_err(failed)?;
@@ -186,19 +216,29 @@ fn write(
 
 fn record(fields: Fields, document: &Document) -> Result<TantivyDocument> {
     let mut record = TantivyDocument::default();
+    record.add_u64(fields.owner, 0);
+    for entry in suggest::entries(document) {
+        record.add_text(fields.suggest, entry);
+    }
+    for principal in filter::principal_words(&document.principals) {
+        record.add_text(fields.principals, principal);
+    }
     record.add_text(fields.document, document.id.to_string());
     record.add_text(fields.record, document.id.to_string());
     record.add_text(fields.source, serde_json::to_string(document).map_err(failed)?);
     Ok(record)
 }
 
-fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDocument> {
+fn entry(fields: Fields, (document, language): (&Document, Language), chunk: &Chunk) -> Result<TantivyDocument> {
     let mut entry = TantivyDocument::default();
     let (high, low) = chunk.id.0.as_u64_pair();
     entry.add_text(fields.document, document.id.to_string());
     entry.add_text(fields.chunk, chunk.id.to_string());
+    entry.add_text(fields.language, language.code());
     entry.add_u64(fields.high, high);
     entry.add_u64(fields.low, low);
+    entry.add_u64(fields.owner, document.id.0.as_u64_pair().0);
+    entry.add_u64(fields.ordinal, u64::from(chunk.ordinal));
     for fact in filter::facts(&document.metadata) {
         entry.add_text(fields.facts, fact);
     }
@@ -206,14 +246,14 @@ fn entry(fields: Fields, document: &Document, chunk: &Chunk) -> Result<TantivyDo
         entry.add_text(fields.principals, principal);
     }
     let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
-    entry.add_pre_tokenized_text(fields.body, body(&text));
+    entry.add_pre_tokenized_text(fields.body, body(&text, language));
     entry.add_pre_tokenized_text(fields.exact, exact(&text));
     entry.add_text(fields.source, serde_json::to_string(chunk).map_err(failed)?);
     Ok(entry)
 }
 
-fn body(text: &str) -> PreTokenizedString {
-    let terms = analyse::terms(text)
+fn body(text: &str, language: Language) -> PreTokenizedString {
+    let terms = analyse::terms_in(text, language)
         .into_iter()
         .enumerate()
         .filter(|(_, term)| !term.stop);
@@ -229,13 +269,13 @@ fn exact(text: &str) -> PreTokenizedString {
     let words = analyse::words(text);
     let mut tokens = Vec::with_capacity(words.len());
     let mut identifiers = analyse::identifier_ranges(text).into_iter().peekable();
-    for (position, (word, range)) in words.into_iter().enumerate() {
-        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < range.end) {
-            if identifier != word {
+    for (position, word) in words.into_iter().enumerate() {
+        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < word.range.end) {
+            if identifier != word.text {
                 tokens.push(token(identifier, position, &place));
             }
         }
-        tokens.push(token(word, position, &range));
+        tokens.push(token(word.text, position, &word.range));
     }
     PreTokenizedString {
         text: String::new(),

@@ -60,11 +60,13 @@ impl QdrantStore {
     async fn prepare(&self) -> Result<()> {
         let name = &self.collection;
         if within(self.client.collection_exists(name)).await? {
-            return self.fits().await;
+            self.fits().await?;
+        } else {
+            let params = VectorParamsBuilder::new(self.dimension as u64, Distance::Cosine);
+            let create = CreateCollectionBuilder::new(name).vectors_config(params);
+            within(self.client.create_collection(create)).await?;
         }
-        let params = VectorParamsBuilder::new(self.dimension as u64, Distance::Cosine);
-        let create = CreateCollectionBuilder::new(name).vectors_config(params);
-        within(self.client.create_collection(create)).await?;
+        // Also where the collection is there: whoever made it may have got no further, and again changes nothing.
         let index = CreateFieldIndexCollectionBuilder::new(name, "principals", FieldType::Keyword).wait(true);
         within(self.client.create_field_index(index)).await?;
         Ok(())

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fusion::Fusion;
+use super::synonyms::{self, Synonyms};
 use crate::error::{Error, Result};
 
 /// The settings; what is not given has its default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    /// Words and phrases that mean the same, by group.
+    pub synonyms: Vec<Vec<String>>,
     /// How two legs become one list.
     pub fusion: Fusion,
     /// Support below which an answer is declined; none means what the configuration says.
@@ -24,12 +27,15 @@ impl Settings {
     pub fn changed(&self, change: Value) -> Result<Self> {
         let mut whole = serde_json::to_value(self).map_err(|cause| Error::Internal(cause.to_string()))?;
         let (Value::Object(fields), Value::Object(changes)) = (&mut whole, change) else {
-            let detail = "settings are an object such as {\"decline_below\": 0.5}";
+            let detail = "settings are an object such as {\"synonyms\": [[\"cv\", \"resume\"]]}";
             return Err(Error::bad_input("", detail));
         };
         fields.extend(changes);
-        let settings: Self = serde_json::from_value(whole)
-            .map_err(|cause| Error::bad_input("", format!("{cause}; the settings are `fusion` and `decline_below`")))?;
+        let settings: Self = serde_json::from_value(whole).map_err(|cause| {
+            let known =
+                "the settings are `synonyms`, a list of lists, `fusion`, an object, and `decline_below`, a number";
+            Error::bad_input("", format!("{cause}; {known}"))
+        })?;
         settings.check()?;
         Ok(settings)
     }
@@ -39,7 +45,7 @@ impl Settings {
         if self.decline_below.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
             return Err(Error::bad_input("/decline_below", "`decline_below` goes from 0 to 1"));
         }
-        Ok(())
+        synonyms::check(&self.synonyms, "/synonyms")
     }
 }
 
@@ -47,6 +53,7 @@ impl Settings {
 pub(super) struct Kept {
     file: PathBuf,
     now: RwLock<Arc<Settings>>,
+    synonyms: RwLock<Arc<Synonyms>>,
 }
 
 impl Kept {
@@ -63,13 +70,19 @@ impl Kept {
             Err(cause) => return Err(Error::storage("cannot read `settings.json`", cause)),
         };
         settings.check().map_err(|cause| broken(&cause))?;
+        let synonyms = RwLock::new(Arc::new(Synonyms::new(&settings.synonyms)));
         let now = RwLock::new(Arc::new(settings));
-        Ok(Self { file, now })
+        Ok(Self { file, now, synonyms })
     }
 
     /// What holds now.
     pub fn now(&self) -> Arc<Settings> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its synonyms, ready for queries.
+    pub fn synonyms(&self) -> Arc<Synonyms> {
+        Arc::clone(&self.synonyms.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Changes what `change` names; on disk before any query sees it.
@@ -82,6 +95,8 @@ impl Kept {
         let aside = self.file.with_extension("json.new");
         std::fs::write(&aside, bytes).map_err(failed)?;
         std::fs::rename(&aside, &self.file).map_err(failed)?;
+        let synonyms = Arc::new(Synonyms::new(&settings.synonyms));
+        *self.synonyms.write().unwrap_or_else(PoisonError::into_inner) = synonyms;
         *now = Arc::new(settings.clone());
         Ok(settings)
     }
@@ -98,21 +113,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::open(folder.path()).unwrap();
         assert_eq!(*kept.now(), Settings::default());
-        kept.change(json!({ "decline_below": 0.5 })).unwrap();
-        let fusion = json!({ "kind": "convex", "vector_weight": 0.75, "coverage_weight": 0.5 });
-        let changed = kept.change(json!({ "fusion": fusion })).unwrap();
-        assert_eq!(changed.decline_below, Some(0.5));
-        assert_eq!(
-            changed.fusion,
-            Fusion::Convex {
-                vector_weight: 0.75,
-                coverage_weight: 0.5
-            }
-        );
-        assert_eq!(*kept.now(), changed);
-        let learned = json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "lexical_log": 0.1, "coverage": 2.0 });
-        let changed = kept.change(json!({ "fusion": learned })).unwrap();
-        assert_eq!(json!(changed)["fusion"], learned);
+        let changed = kept.change(json!({ "synonyms": [["cv", "resume"]] })).unwrap();
+        assert_eq!(kept.change(json!({})).unwrap(), changed);
+        assert!(kept.synonyms().knows("cv"));
+        let fusions = [
+            json!({ "kind": "convex", "vector_weight": 0.75, "coverage_weight": 0.5 }),
+            json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "lexical_log": 0.1, "coverage": 2.0 }),
+        ];
+        kept.change(json!({ "decline_below": 0.5, "fusion": fusions[0] }))
+            .unwrap();
+        let changed = kept.change(json!({ "fusion": fusions[1] })).unwrap();
+        assert_eq!((&changed.decline_below, changed.synonyms.len()), (&Some(0.5), 1));
+        assert_eq!(json!(changed)["fusion"], fusions[1]);
         assert_eq!(*Kept::open(folder.path()).unwrap().now(), changed);
     }
 
@@ -126,22 +138,17 @@ mod tests {
             assert_eq!(*kept.now(), Settings::default());
         };
         check(json!([]), "an object such as");
-        check(json!({ "fusoin": 1 }), "fusoin");
+        check(json!({ "synonims": [] }), "synonims");
+        check(json!({ "synonyms": "cv" }), "list of lists");
+        check(json!({ "synonyms": [["cv"]] }), "2 to 32");
         check(json!({ "decline_below": 2 }), "from 0 to 1");
         check(json!({ "fusion": { "kind": "magic" } }), "magic");
-        check(
-            json!({ "fusion": { "kind": "convex", "vector_weight": 1.5, "coverage_weight": 0.0 } }),
-            "from 0 to 1",
-        );
-        check(
-            json!({ "fusion": { "kind": "reciprocal_rank", "k": -1, "vector_weight": 0.5 } }),
-            "`k`",
-        );
         check(json!({ "fusion": { "kind": "learned", "lexical": 1.0 } }), "vector");
-        check(
-            json!({ "fusion": { "kind": "convex", "vector_weight": 0.5, "coverage_weight": -1.0 } }),
-            "from 0 to 10",
-        );
+        let convex = |vector: f64, coverage: f64| json!({ "fusion": { "kind": "convex", "vector_weight": vector, "coverage_weight": coverage } });
+        check(convex(1.5, 0.0), "from 0 to 1");
+        check(convex(0.5, -1.0), "from 0 to 10");
+        let ranks = json!({ "kind": "reciprocal_rank", "k": -1, "vector_weight": 0.5 });
+        check(json!({ "fusion": ranks }), "`k`");
         let weights = json!({ "kind": "learned", "lexical": 1.0, "vector": 1e9, "lexical_log": 0.0, "coverage": 0.0 });
         check(json!({ "fusion": weights }), "-1000 to 1000");
         assert!(!folder.path().join("settings.json").exists());
@@ -149,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_is_named_with_its_mend() {
-        for text in ["{", "{\"decline_below\": 7}"] {
+        for text in ["{", "{\"synonyms\": [[]]}", "{\"decline_below\": 7}"] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
             let error = Kept::open(folder.path()).map(|_| ()).unwrap_err().to_string();

@@ -21,21 +21,22 @@ fn no_conversation(id: &str) -> Error {
 }
 
 impl Store {
-    /// The id of the conversation `id` of `owner`, or of a new one named `title` when `id` is none.
-    pub async fn conversation(&self, id: Option<&str>, title: &str, owner: &str) -> Result<String> {
-        if let Some(id) = id {
-            let found: Option<String> = sqlx::query_scalar("select id from conversations where id = ? and owner = ?")
-                .bind(id)
-                .bind(owner)
-                .fetch_optional(&self.pool)
-                .await
-                .map_err(failed("cannot read the conversation"))?;
-            return found.ok_or_else(|| no_conversation(id));
-        }
-        let id = new_id();
+    /// An error unless `owner` has the conversation.
+    pub async fn check_conversation(&self, id: &str, owner: &str) -> Result<()> {
+        let found: Option<String> = sqlx::query_scalar("select id from conversations where id = ? and owner = ?")
+            .bind(id)
+            .bind(owner)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("cannot read the conversation"))?;
+        found.map(drop).ok_or_else(|| no_conversation(id))
+    }
+
+    /// Begins the conversation `id`, a UUID of version 7, so that conversations sort by their beginnings.
+    pub async fn begin_conversation(&self, id: &str, title: &str, owner: &str) -> Result<()> {
         let now = now();
         sqlx::query("insert into conversations (id, owner, title, created_at, updated_at) values (?, ?, ?, ?, ?)")
-            .bind(&id)
+            .bind(id)
             .bind(owner)
             .bind(title)
             .bind(now)
@@ -43,7 +44,7 @@ impl Store {
             .execute(&self.pool)
             .await
             .map_err(failed("cannot keep the conversation"))?;
-        Ok(id)
+        Ok(())
     }
 
     /// Appends a question and returns its message's id.
@@ -170,6 +171,18 @@ impl Store {
             .await
             .map_err(failed(what))?;
         Ok((head, messages))
+    }
+
+    /// Gives a conversation of `from` to `to`; one of somebody else stays where it is.
+    pub async fn change_owner(&self, id: &str, from: &str, to: &str) -> Result<()> {
+        sqlx::query("update conversations set owner = ? where id = ? and owner = ?")
+            .bind(to)
+            .bind(id)
+            .bind(from)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("cannot change the conversation"))?;
+        Ok(())
     }
 
     /// Removes a conversation of `owner` with everything in it; false when there is none.

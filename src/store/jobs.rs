@@ -1,5 +1,7 @@
 //! Indexing jobs, so that their outcome can be asked for later.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -61,8 +63,10 @@ pub struct JobRecord {
     pub changed: u64,
     /// Those that are gone.
     pub deleted: u64,
-    /// Those that were skipped.
+    /// Those whose text is as before.
     pub unchanged: u64,
+    /// Files of a folder that nothing can read, by the ending of their names.
+    pub skipped: BTreeMap<String, u64>,
     /// Chunks written.
     pub chunks: u64,
     /// The first `MAX_JOB_ERRORS`.
@@ -105,9 +109,11 @@ impl Store {
     pub async fn update_job(&self, id: &str, job: &JobRecord) -> Result<()> {
         let kept = &job.errors[..job.errors.len().min(MAX_JOB_ERRORS)];
         let errors = serde_json::to_string(kept).map_err(|cause| Error::storage("cannot write job errors", cause))?;
+        let skipped = serde_json::to_string(&job.skipped);
+        let skipped = skipped.map_err(|cause| Error::storage("cannot write skipped files", cause))?;
         let done = sqlx::query(
             "update jobs set state = ?, documents = ?, added = ?, changed = ?, deleted = ?, unchanged = ?, \
-             chunks = ?, errors = ?, error_count = ?, took_ms = ? where id = ?",
+             chunks = ?, errors = ?, error_count = ?, skipped = ?, took_ms = ? where id = ?",
         )
         .bind(job.state.as_str())
         .bind(job.documents as i64)
@@ -118,6 +124,7 @@ impl Store {
         .bind(job.chunks as i64)
         .bind(errors)
         .bind(job.error_count.max(job.errors.len() as u64) as i64)
+        .bind(skipped)
         .bind(job.took_ms as i64)
         .bind(id)
         .execute(&self.pool)
@@ -160,6 +167,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<JobRecord> {
     let count = |column: &str| row.try_get::<i64, _>(column).map(|value| value as u64);
     let state: String = row.try_get("state")?;
     let errors: String = row.try_get("errors")?;
+    let skipped: String = row.try_get("skipped")?;
     Ok(JobRecord {
         id: row.try_get("id")?,
         collection: row.try_get("collection")?,
@@ -173,6 +181,7 @@ fn record(row: &SqliteRow) -> sqlx::Result<JobRecord> {
         changed: count("changed")?,
         deleted: count("deleted")?,
         unchanged: count("unchanged")?,
+        skipped: serde_json::from_str(&skipped).map_err(|cause| decoding("skipped", cause))?,
         chunks: count("chunks")?,
         errors: serde_json::from_str(&errors).map_err(|cause| decoding("errors", cause))?,
         error_count: count("error_count")?,

@@ -1,5 +1,6 @@
 //! What a caller asks for, checked once at the door: `Query::parse`.
 
+use super::options::Options;
 use crate::error::{Error, Result};
 
 /// The longest question, in bytes.
@@ -115,6 +116,10 @@ pub struct QueryInput {
     pub limit: Option<usize>,
     /// How many to skip.
     pub offset: usize,
+    /// Counts, order, groups and what is shown.
+    pub options: Options,
+    /// Whether the reader is still typing: the last word may be the beginning of one.
+    pub typing: bool,
 }
 
 /// A checked search request; `Query::parse` is the only way in.
@@ -126,6 +131,8 @@ pub struct Query {
     mode: Mode,
     limit: usize,
     offset: usize,
+    options: Options,
+    typing: bool,
     reader: Reader,
 }
 
@@ -161,6 +168,7 @@ impl Query {
                 format!("`offset` is {}; it goes to {MAX_OFFSET}", input.offset),
             ));
         }
+        input.options.check()?;
         let mut collections = input.collections;
         if collections.is_empty() {
             collections.push("default".to_owned());
@@ -176,6 +184,9 @@ impl Query {
             mode: input.mode,
             limit,
             offset: input.offset,
+            options: input.options,
+            // A space ends the word.
+            typing: input.typing && !input.text.ends_with(char::is_whitespace),
             reader,
         })
     }
@@ -208,6 +219,25 @@ impl Query {
     /// 0 to `MAX_OFFSET`.
     pub fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// Counts, order, groups and what is shown; checked.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The same without the condition on metadata.
+    #[must_use]
+    pub fn unfiltered(&self) -> Self {
+        Self {
+            filter: Filter::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the last word may be the beginning of one.
+    pub fn typing(&self) -> bool {
+        self.typing
     }
 
     /// On whose behalf.

@@ -40,6 +40,8 @@ pub struct TestApp {
     pub upstream: Upstream,
     /// What the router stands on.
     pub engine: Arc<Engine>,
+    /// Where its data lies.
+    pub data: PathBuf,
     client: reqwest::Client,
 }
 
@@ -64,11 +66,16 @@ impl TestApp {
 
     /// The same with other settings.
     pub async fn with(settings: HttpSettings) -> Self {
+        Self::over(settings, Arc::new(WordHash)).await
+    }
+
+    /// The same with another embedder.
+    pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let data = folder();
         let upstream = Upstream::start().await;
-        let engine = Engine::open(parts(&data, &upstream).await).await.unwrap();
+        let engine = Engine::open(parts(&data, &upstream, embedder).await).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(HttpState::new(engine.clone(), settings));
@@ -78,6 +85,7 @@ impl TestApp {
             url,
             upstream,
             engine,
+            data,
             client,
         }
     }
@@ -132,6 +140,12 @@ impl TestApp {
     /// Status and JSON of a DELETE.
     pub async fn delete(&self, path: &str) -> (u16, Value) {
         read(self.request("DELETE", path)).await
+    }
+
+    /// Lets the command line find this service in its data folder.
+    pub fn leave_address(&self) {
+        let address = json!({ "url": self.url, "token": "operator" });
+        std::fs::write(self.data.join("serve.json"), address.to_string()).unwrap();
     }
 
     /// All events of an answer.
@@ -201,14 +215,15 @@ impl Events {
         self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
+    /// The data of the events of that name.
+    pub fn all(&self, name: &str) -> Vec<&Value> {
+        let found = self.0.iter().filter(|(own, _)| own == name);
+        found.map(|(_, data)| data).collect()
+    }
+
     /// The data of the only event of that name.
     pub fn data(&self, name: &str) -> &Value {
-        let found: Vec<&Value> = self
-            .0
-            .iter()
-            .filter(|(own, _)| own == name)
-            .map(|(_, data)| data)
-            .collect();
+        let found = self.all(name);
         assert_eq!(found.len(), 1, "`{name}` in {:?}", self.names());
         found[0]
     }
@@ -231,7 +246,7 @@ fn folder() -> PathBuf {
     path
 }
 
-async fn parts(data: &Path, upstream: &Upstream) -> Parts {
+async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) -> Parts {
     // The real gateway listens on when nobody listens to it; the endless model stands in its place, to see who leaves.
     let gateway = |route: &Route| Gateway {
         url: if route.name == "endless" {
@@ -248,7 +263,13 @@ async fn parts(data: &Path, upstream: &Upstream) -> Parts {
         format!("http://127.0.0.1:{}/v1", portkey::free_port()),
     ));
     let mut models: BTreeMap<String, Arc<dyn ChatModel>> = BTreeMap::new();
-    for route in &routes {
+    routes.push(Route {
+        name: "keyless".into(),
+        default: false,
+        unavailable: Some("set SOME_KEY in the environment and start again".into()),
+        ..extractive()
+    });
+    for route in routes.iter().filter(|route| route.unavailable.is_none()) {
         let model: Arc<dyn ChatModel> = match route.kind {
             RouteKind::Extractive => Arc::new(Extractive),
             RouteKind::Gateway => Arc::new(PortkeyModel::new(&gateway(route), route.clone()).unwrap()),
@@ -257,7 +278,7 @@ async fn parts(data: &Path, upstream: &Upstream) -> Parts {
     }
     Parts {
         data: data.to_owned(),
-        embedder: Arc::new(WordHash),
+        embedder,
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),
         routes,
         models,
@@ -310,7 +331,7 @@ fn scripted(model: &str, base_url: String) -> Route {
 }
 
 /// Words by their hash: texts that share words are near each other.
-struct WordHash;
+pub struct WordHash;
 
 impl Embedder for WordHash {
     fn name(&self) -> &'static str {

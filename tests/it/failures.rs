@@ -17,7 +17,7 @@ async fn check(route: &str, expected: Expected) -> TestApp {
     let events = app.chat(&json!({ "message": QUESTION, "route": route })).await;
     let names = events.names();
     assert_eq!(names.last(), Some(&"failed"), "{names:?}");
-    assert!(!names.contains(&"done"), "{names:?}");
+    assert!(!names.contains(&"done") && !names.contains(&"verdict"), "{names:?}");
     let failed = events.data("failed");
     let kind = format!("urn:portolan:problem:{}", expected.kind);
     assert_eq!(failed["problem"]["type"], kind.as_str(), "{failed}");
@@ -161,4 +161,47 @@ async fn a_reader_who_leaves_stops_the_call_and_frees_the_place() {
         (app.upstream.listeners() == 0).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_met_its_limit_is_not_a_whole_one() {
+    let app = TestApp::indexed().await;
+    let events = app.chat(&json!({ "message": QUESTION, "route": "limit" })).await;
+    assert_eq!(events.data("done")["finish_reason"], "length");
+    assert_eq!(events.data("verdict")["verdict"], "partial");
+    let stored = app.stored(&events).await;
+    assert_eq!(stored["state"], "incomplete", "{stored}");
+    assert!(
+        stored["problem"].as_str().unwrap().contains("limit of tokens"),
+        "{stored}"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_does_not_keep_the_service_from_stopping() {
+    let mut one = settings();
+    one.streams = 1;
+    let app = TestApp::with(one).await;
+    app.index().await;
+    let ask = json!({ "message": QUESTION, "route": "flood" });
+    // Held and never read.
+    let reader = app.request("POST", "/v1/chat").json(&ask).send().await.unwrap();
+    assert_eq!(reader.status(), 200);
+    app.engine.stop();
+    let next = json!({ "message": QUESTION, "route": "extractive", "stream": false });
+    eventually(async || (app.post("/v1/chat", &next).await.0 != 503).then_some(())).await;
+    let (_, list) = app.get("/v1/conversations").await;
+    let path = format!(
+        "/v1/conversations/{}",
+        list["conversations"].as_array().unwrap().last().unwrap()["id"]
+            .as_str()
+            .unwrap()
+    );
+    let stored = eventually(async || {
+        let message = app.get(&path).await.1["messages"][1].clone();
+        message.is_object().then_some(message)
+    })
+    .await;
+    assert_eq!(stored["state"], "incomplete", "{stored}");
+    drop(reader);
 }

@@ -1,10 +1,13 @@
 //! Folders and puts: what is kept, what is removed, and what is only left alone.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
-use crate::app::{QUESTION, TestApp, eventually};
+use crate::app::{QUESTION, TestApp, eventually, settings};
+use crate::removal::Gated;
 
 async fn index(app: &TestApp, collection: &str, folder: &Path) -> Value {
     let job = app.engine.index_path(collection, folder.to_owned()).await.unwrap();
@@ -178,4 +181,90 @@ async fn what_is_for_some_is_shown_to_no_caller_without_the_right() {
         .await
         .unwrap();
     assert!(found.contains("8841"), "{found}");
+}
+
+/// The job once it tells of more than none.
+async fn moved(app: &TestApp, path: &str, key: &str) -> Value {
+    eventually(async || Some(app.get(path).await.1).filter(|job| job[key].as_u64() > Some(0))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_seen_to_move() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (app, place) = (
+        TestApp::over(settings(), Arc::new(Gated(gate.clone()))).await,
+        tempfile::tempdir().unwrap(),
+    );
+    for number in 0..100 {
+        write(place.path(), &format!("{number}.md"), "words");
+    }
+    let job = app.engine.index_path("default", place.path().to_owned()).await.unwrap();
+    let path = format!("/v1/jobs/{job}");
+    let begun = moved(&app, &path, "documents").await;
+    assert_eq!(
+        (&begun["documents"], &begun["added"]),
+        (&json!(100), &json!(0)),
+        "{begun}"
+    );
+    gate.add_permits(1);
+    let half = moved(&app, &path, "added").await;
+    assert!(
+        half["added"].as_u64() < Some(100) && half["state"] == "running",
+        "{half}"
+    );
+    gate.add_permits(100);
+    let done = eventually(async || Some(app.get(&path).await.1).filter(|job| job["state"] != "running")).await;
+    assert_eq!(
+        (&done["state"], &done["added"]),
+        (&json!("done"), &json!(100)),
+        "{done}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_an_indexed_folder_keeps_its_names() {
+    let (app, place) = (TestApp::start().await, tempfile::tempdir().unwrap());
+    let sub = place.path().join("sub");
+    write(place.path(), "a.md", "alpha");
+    write(&sub, "b.md", "beta");
+    write(&sub, "c.md", "gamma");
+    index(&app, "default", place.path()).await;
+    write(place.path(), "a.md", "alpha two");
+    write(&sub, "b.md", "beta two");
+    for file in [place.path().join("a.md"), sub.join("b.md")] {
+        let job = index(&app, "default", &file).await;
+        assert_eq!((&job["changed"], &job["errors"]), (&json!(1), &json!([])), "{job}");
+    }
+    assert_eq!(uris(&app).await, ["a.md", "sub/b.md", "sub/c.md"]);
+    std::fs::remove_file(place.path().join("a.md")).unwrap();
+    std::fs::remove_file(sub.join("c.md")).unwrap();
+    assert_eq!(index(&app, "default", &sub).await["deleted"], 1);
+    assert_eq!(uris(&app).await, ["a.md", "sub/b.md"]);
+    assert_eq!(index(&app, "default", place.path()).await["deleted"], 1);
+    assert_eq!(uris(&app).await, ["sub/b.md"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_skipped_is_counted_by_kind() {
+    let (app, place) = (TestApp::start().await, tempfile::tempdir().unwrap());
+    for name in ["a.docx", "b.DOCX", "c.rs", "LICENSE"] {
+        write(place.path(), name, "data");
+    }
+    let job = index(&app, "default", place.path()).await;
+    assert_eq!(
+        job["skipped"],
+        json!({ "docx": 2, "rs": 1, "without extension": 1 }),
+        "{job}"
+    );
+    assert!(
+        job["errors"][0]["detail"].as_str().unwrap().contains("markdown"),
+        "{job}"
+    );
+    write(place.path(), "a.md", "alpha");
+    let job = index(&app, "default", place.path()).await;
+    assert_eq!(
+        (&job["skipped"]["docx"], &job["errors"]),
+        (&json!(2), &json!([])),
+        "{job}"
+    );
 }

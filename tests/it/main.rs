@@ -4,13 +4,22 @@
 
 mod answers;
 mod app;
+mod cli;
 mod failures;
+mod golden;
+mod guide;
 mod indexing;
 mod input;
+mod library;
 mod openai;
+mod pages;
 mod portkey;
+mod refine;
 mod removal;
+mod search;
+mod suggest;
 mod surroundings;
 mod tidy;
 mod tune;
 mod upstream;
+mod words;

@@ -110,7 +110,6 @@ async fn a_fault_has_the_shape_of_their_errors() {
         ),
         (json!({ "messages": [{ "role": "user" }, {}] }), "messages.1.role"),
         (json!({ "messages": [{ "role": "user", "content": "a" }], "n": 2 }), "n"),
-        (ask("gpt-9"), "route"),
     ] {
         let (status, answer) = app.post(PATH, &body).await;
         assert_eq!(status, 400, "{answer}");
@@ -118,7 +117,62 @@ async fn a_fault_has_the_shape_of_their_errors() {
         assert_eq!(answer["error"]["param"], parameter, "{answer}");
     }
     assert!(app.get(PATH).await.1["error"].is_object());
-    assert!(app.get("/v1/models/gpt-9").await.1["error"].is_object());
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_can_use_is_not_found() {
+    let app = TestApp::indexed().await;
+    for model in ["gpt-9", "keyless"] {
+        let mut streamed = ask(model);
+        streamed["stream"] = json!(true);
+        for (status, answer) in [
+            app.post(PATH, &ask(model)).await,
+            app.post(PATH, &streamed).await,
+            app.get(&format!("/v1/models/{model}")).await,
+        ] {
+            assert_eq!(status, 404, "{answer}");
+            assert_eq!(answer["error"]["type"], "invalid_request_error", "{answer}");
+            assert_eq!(answer["error"]["code"], "model_not_found", "{answer}");
+            assert_eq!(answer["error"]["param"], "model", "{answer}");
+        }
+    }
+    let (_, answer) = app.post(PATH, &ask("keyless")).await;
+    assert!(
+        answer["error"]["message"].as_str().unwrap().contains("SOME_KEY"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_before_its_first_word_is_no_200() {
+    let app = TestApp::indexed().await;
+    for (model, expected) in [("limited", 503), ("broken", 502), ("silent", 504)] {
+        let mut body = ask(model);
+        body["stream"] = json!(true);
+        let (status, answer) = app.post(PATH, &body).await;
+        assert_eq!(status, expected, "{model}: {answer}");
+        assert!(answer["error"]["message"].is_string(), "{model}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_a_conversation_files_none_and_is_erased_like_the_others() {
+    let app = TestApp::indexed().await;
+    let (_, first) = app.post(PATH, &ask("backups")).await;
+    let (_, list) = app.get("/v1/conversations").await;
+    assert_eq!(list["conversations"], json!([]), "{list}");
+    let id = app.document("backup.md").await;
+    assert_eq!(app.delete(&format!("/v1/documents/{id}")).await.0, 200);
+    // Whoever goes on with it makes it a conversation.
+    let mut second = ask("extractive");
+    second["metadata"] = json!({ "conversation": first["metadata"]["conversation"] });
+    let (status, second) = app.post(PATH, &second).await;
+    assert_eq!(status, 200, "{second}");
+    let (_, list) = app.get("/v1/conversations").await;
+    let filed = list["conversations"][0]["id"].as_str().unwrap();
+    let (_, conversation) = app.get(&format!("/v1/conversations/{filed}")).await;
+    assert_eq!(conversation["messages"].as_array().unwrap().len(), 4, "{conversation}");
+    assert_eq!(conversation["messages"][1]["text"], "[removed] [1].", "{conversation}");
 }
 
 #[tokio::test]
@@ -135,5 +189,6 @@ async fn the_routes_are_the_models() {
         ids.contains(&&json!("extractive")) && ids.contains(&&json!("backups")),
         "{list}"
     );
+    assert!(!ids.contains(&&json!("keyless")), "{list}");
     assert_eq!(app.get("/v1/models/backups").await.1["object"], "model");
 }

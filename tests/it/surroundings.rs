@@ -104,3 +104,49 @@ async fn a_request_keeps_its_id() {
     let request = app.request("GET", "/v1/nothing").header("x-request-id", "abc");
     assert_eq!(request.send().await.unwrap().headers()["x-request-id"], "abc");
 }
+
+/// Status, media type and text of a GET that says what it accepts.
+async fn visit(app: &TestApp, path: &str, accept: &str) -> (u16, String, String) {
+    let response = app.request("GET", path).header("accept", accept).send().await.unwrap();
+    let media_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    (response.status().as_u16(), media_type, response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_page_is_at_the_root_and_nowhere_else() {
+    let app = TestApp::start().await;
+    let browser = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
+    let (status, media_type, _) = visit(&app, "/", browser).await;
+    assert_eq!((status, media_type.as_str()), (200, "text/html; charset=utf-8"));
+    for path in ["/docs", "/mcp", "/search", "/chat/abc", "/assets/none.js"] {
+        let (status, media_type, text) = visit(&app, path, "*/*").await;
+        assert_eq!(
+            (status, media_type.as_str()),
+            (404, "application/problem+json"),
+            "{path}"
+        );
+        assert!(text.contains("urn:portolan:problem:"), "{text}");
+        let (status, media_type, text) = visit(&app, path, browser).await;
+        assert_eq!(
+            (status, media_type.as_str()),
+            (404, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(text.contains("href=\"/\"") && !text.contains("<script"), "{text}");
+    }
+    // Programs get what they can read, whatever they say.
+    let (_, media_type, _) = visit(&app, "/v1/nothing", browser).await;
+    assert_eq!(media_type, "application/problem+json");
+}
+
+#[tokio::test]
+async fn a_service_that_stops_is_not_ready() {
+    let app = TestApp::start().await;
+    assert_eq!(app.get("/readyz").await.0, 200);
+    app.engine.stop();
+    let response = app.request("GET", "/readyz").send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    assert!(response.text().await.unwrap().contains("stopping"));
+    assert_eq!(app.get("/healthz").await.0, 200);
+}

@@ -1,5 +1,6 @@
 //! A provider in `OpenAI`'s shape that does what the model's name says.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,9 +16,10 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 10] = [
+pub const MODELS: [&str; 13] = [
     "backups",
     "leave",
+    "quoting",
     "limited",
     "broken",
     "disguised",
@@ -26,6 +28,8 @@ pub const MODELS: [&str; 10] = [
     "cut",
     "faulty",
     "endless",
+    "limit",
+    "flood",
 ];
 
 /// A running provider.
@@ -71,11 +75,12 @@ async fn complete(
     Json(request): Json<Value>,
 ) -> Response {
     let model = request["model"].as_str().unwrap().to_owned();
-    requests.lock().unwrap().push(request);
+    requests.lock().unwrap().push(request.clone());
     match model.as_str() {
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
+        "quoting" => quoting(&request["messages"]),
         "limited" => {
             let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
             (
@@ -93,6 +98,8 @@ async fn complete(
         "silent" => std::future::pending().await,
         "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
         "endless" => endless(listeners),
+        "limit" => ending("length", &["The backup runs every night [1]. And then the"]),
+        "flood" => flood(),
         "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
         "faulty" => {
             let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
@@ -110,9 +117,20 @@ enum Ending {
 
 /// An answer as it should be, with usage, finish reason and `[DONE]`.
 fn whole(parts: &[&str]) -> Response {
+    ending("stop", parts)
+}
+
+/// More than anybody reads.
+fn flood() -> Response {
+    let frame = Bytes::from(format!("data: {}\n\n", text(&"many words ".repeat(6_000))));
+    let body = Body::from_stream(stream::repeat(frame).map(Ok::<_, Infallible>));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+fn ending(reason: &str, parts: &[&str]) -> Response {
     let mut lines: Vec<String> = parts.iter().map(|part| text(part)).collect();
     lines.push(chunk(
-        &json!([{ "index": 0, "delta": {}, "finish_reason": "stop" }]),
+        &json!([{ "index": 0, "delta": {}, "finish_reason": reason }]),
         &Value::Null,
     ));
     lines.push(chunk(
@@ -121,6 +139,31 @@ fn whole(parts: &[&str]) -> Response {
     ));
     lines.push("[DONE]".into());
     frames(lines, Ending::Closed)
+}
+
+/// The sentence of the evidence that shares most words with the question, and its mark.
+fn quoting(messages: &Value) -> Response {
+    let content = |message: Option<&Value>| message.unwrap()["content"].as_str().unwrap().to_owned();
+    let messages = messages.as_array().unwrap();
+    let (evidence, question) = (content(messages.first()), content(messages.last()));
+    let words = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| word.len() > 3).map(str::to_lowercase).collect()
+    };
+    let asked = words(&question);
+    let mut best = (0, "The documents do not say.".to_owned());
+    for (at, passage) in evidence.split("<passage number=").skip(1).enumerate() {
+        let text = passage.split_once('\n').map_or("", |(_, text)| text);
+        let text = text.split("</passage>").next().unwrap_or_default();
+        for sentence in text.split_inclusive(['.', '\n']).map(str::trim) {
+            let shared = words(sentence).intersection(&asked).count();
+            if shared > best.0 {
+                best = (shared, format!("{sentence} [{}]", at + 1));
+            }
+        }
+    }
+    let half = best.1.floor_char_boundary(best.1.len() / 2);
+    whole(&[&best.1[..half], &best.1[half..]])
 }
 
 /// One text and then nothing.

@@ -1,6 +1,7 @@
 // End-to-end run in Chromium against a running Portolan with fixtures/corpus indexed; BASE_URL names it.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
 import { address, ask, launch, open, stop } from "./browser.mjs";
 import { QUERY, QUESTION, UNANSWERABLE } from "./questions.mjs";
 
@@ -89,6 +90,65 @@ const checks = {
     await page.keyboard.press("Enter");
     must((await sent).postDataJSON().mode === "lexical", "the mode was not sent");
     await page.locator(".filter").waitFor();
+    must(complaints.length === 0, complaints.join("\n"));
+  },
+  "results come while one types, and nothing that is on the screen moves": async (browser) => {
+    const { page, complaints } = await open(browser);
+    await page.locator('.tabs a[href="#search"]').click();
+    // The meaning comes late, so that the words are on the screen before it.
+    await page.route("**/v1/search", async (route) => {
+      if (route.request().postDataJSON().mode === "hybrid") await pause(700);
+      await route.continue().catch(() => undefined); // ended meanwhile
+    });
+    const ended = [];
+    page.on("requestfailed", (request) => ended.push(request.url()));
+    const typed = "annual leave for apprentices";
+    // The words of what was typed before are on the screen until the last ones are here.
+    const last = page.waitForResponse((response) => {
+      const body = response.url().endsWith("/v1/search") ? response.request().postDataJSON() : {};
+      return body.mode === "lexical" && body.query === typed;
+    });
+    await page.locator("input#box").pressSequentially(typed, { delay: 90 });
+    await (await last).finished();
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    await page.locator(".passages mark").first().waitFor();
+    const places = () => page.locator(".passages.whole > li").evaluateAll((items) => items.map((one) => {
+      const { top, left, width, height } = one.getBoundingClientRect();
+      return [one.textContent.slice(0, 60), top, left, width, height].join(" ");
+    }));
+    const late = page.waitForResponse((response) => response.url().endsWith("/v1/search") && response.request().postDataJSON().mode === "hybrid");
+    const words = await places();
+    await page.evaluate(() => { globalThis.shifts = 0; });
+    await late;
+    await page.locator('.thread[aria-busy="false"]').waitFor();
+    const both = await places();
+    must(words.length > 0 && words.every((one, at) => one === both[at]), `moved:\n${words.join("\n")}\n${both.join("\n")}`);
+    must(both.length > words.length, "nothing joined the first results");
+    const shifts = await page.evaluate(() => globalThis.shifts);
+    must(shifts === 0, `the layout jumped by ${shifts}`);
+    must(ended.some((url) => url.includes("/v1/")), "no stale request was ended");
+    must(complaints.length === 0, complaints.join("\n"));
+  },
+  "completions, facets, order and groups narrow a search": async (browser) => {
+    const { page, complaints } = await open(browser);
+    await page.locator('.tabs a[href="#search"]').click();
+    await page.locator("input#box").pressSequentially("travel pol", { delay: 30 });
+    const completion = page.locator(".completions button").first();
+    await completion.waitFor();
+    const text = await completion.textContent();
+    await completion.click();
+    must((await page.locator("input#box").inputValue()) === text, "the completion was not taken over");
+    await page.locator(".passages mark").first().waitFor();
+    const facet = page.locator(".refine details").first();
+    await facet.locator("summary").click();
+    await accessible(page, "facets");
+    await facet.locator("li button").first().click();
+    await page.locator(".filter").waitFor();
+    await page.getByLabel("One result a document").check();
+    await page.getByText(/\d documents? in/).waitFor();
+    const sorted = page.waitForRequest((request) => request.url().endsWith("/v1/search") && request.postDataJSON().sort?.[0].field === "date");
+    await page.getByLabel("Order").selectOption("desc");
+    must((await sorted).postDataJSON().group_by === "document", "the group was not sent");
     must(complaints.length === 0, complaints.join("\n"));
   },
   "a conversation is listed, opens again with its chips, and can be deleted": async (browser) => {

@@ -25,6 +25,12 @@ for (const scheme of ["light", "dark"]) {
     await page.keyboard.press("Enter");
     await page.locator(".passages mark").first().waitFor();
     await shoot("search");
+    await page.locator("input#box").pressSequentially(" f", { delay: 30 });
+    await page.locator(".completions button").first().waitFor();
+    await page.getByLabel("One result a document").check();
+    await page.locator(".passages mark").first().waitFor();
+    await page.locator(".refine summary").first().click();
+    await shoot("refine");
     await page.context().close();
   }
 }

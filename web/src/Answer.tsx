@@ -34,6 +34,7 @@ export const Answer = memo(function Answer({ turn, busy, onSource, onRetry }: Pr
             {text && <Markdown text={text} />}
           </Suspense>
         </ChipContext>
+        {turn.cut && <p className="incomplete">Cut: the model reached its limit here, so the answer may lack its end.</p>}
         {incomplete && <p className="incomplete">{turn.text ? "Incomplete: the answer ends here." : "No answer was given."}</p>}
       </div>
       {turn.state === "failed" && (

@@ -3,6 +3,15 @@ import { excerpt, pieces, type Range } from "./ranges";
 import type { Cited } from "./SourcePane";
 import type { Passage, Source } from "./wire";
 
+function Marked({ text, ranges }: { text: string; ranges: Range[] }) {
+  return pieces(text, ranges).map((piece, index) => (piece.marked ? <mark key={index}>{piece.text}</mark> : piece.text));
+}
+
+const more = ({ total, more }: { total: number; more: Passage[] }) => {
+  const rest = total - 1;
+  return rest === more.length ? `${rest} more in this document` : `The best ${more.length} of ${rest} more in this document`;
+};
+
 export function Highlighted({ text, ranges }: { text: string; ranges: Range[] }) {
   return excerpt(pieces(text, ranges)).map((piece, index) => (piece.marked ? <mark key={index}>{piece.text}</mark> : piece.text));
 }
@@ -22,10 +31,16 @@ export function PassageList({ passages, onSource, whole = false }: Props) {
           <li key={`${passage.id}/${number ?? ""}`}>
             <button type="button" className="title" onClick={() => onSource(toCited(passage))}>
               {number !== undefined && <span className="number">{number}</span>}
-              <span>{passage.title || passage.uri}</span>
+              <span>{passage.title ? <Marked text={passage.title} ranges={passage.title_highlights ?? []} /> : passage.uri}</span>
             </button>
             <p className="path">{passage.heading_path.filter((one) => one !== passage.title).join(" › ")}</p>
             <p className="snippet"><Highlighted text={passage.text} ranges={passage.highlights ?? []} /></p>
+            {passage.group && passage.group.more.length > 0 && (
+              <details className="group">
+                <summary>{more(passage.group)}</summary>
+                <PassageList passages={passage.group.more} onSource={onSource} />
+              </details>
+            )}
           </li>
         );
       })}

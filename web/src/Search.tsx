@@ -1,86 +1,73 @@
-// The search view: box, mode, filters, and results with their highlights.
-import { useRef, useState } from "react";
-import * as api from "./api";
+// The search view: box with completions, mode, order, filters, facets, and results with their highlights.
+import { useState } from "react";
 import { CollectionSelect, home } from "./Chat";
-import { parseCondition, show, toFilter, type Condition } from "./filter";
+import { parseCondition, show, type Condition } from "./filter";
 import { PassageList } from "./PassageList";
+import { Refine } from "./Refine";
 import type { Cited } from "./SourcePane";
-import type { Collection, Problem, SearchAnswer } from "./wire";
+import { useSearch, type Asked, type Shown } from "./useSearch";
+import type { Collection } from "./wire";
 
-const PAGE = 10;
 const MODES = [["hybrid", "Words and meaning"], ["lexical", "Words"], ["vector", "Meaning"]] as const;
+const ORDERS = [["", "Best match"], ["desc", "Newest first"], ["asc", "Oldest first"]] as const;
 
 export function Search({ collections, onSource }: { collections: Collection[]; onSource: (cited: Cited) => void }) {
-  const [query, setQuery] = useState("");
-  const [mode, setMode] = useState("hybrid");
-  const [collection, setCollection] = useState("");
-  const [conditions, setConditions] = useState<Condition[]>([]);
-  const [found, setFound] = useState<SearchAnswer>();
-  const [problem, setProblem] = useState<Problem>();
-  const [busy, setBusy] = useState(false);
-  // The server counts the passages of a page, so a full page is the sign that there may be more.
-  const [full, setFull] = useState(false);
-  const running = useRef<AbortController>(undefined);
-
-  const run = async (offset: number, change: { mode?: string; conditions?: Condition[]; collection?: string } = {}) => {
-    if (!query.trim()) return;
-    running.current?.abort();
-    const controller = new AbortController();
-    running.current = controller;
-    const filter = toFilter(change.conditions ?? conditions);
-    const name = change.collection ?? (collection || home(collections));
-    const request = { query: query.trim(), mode: change.mode ?? mode, limit: PAGE, offset, ...(filter && { filter }), ...(name && { collection: name }) };
-    setBusy(true);
-    try {
-      const answer = await api.search(request, controller.signal);
-      setFound((before) => (offset > 0 && before ? { ...answer, results: [...before.results, ...answer.results] } : answer));
-      setFull(answer.results.length === PAGE);
-      setProblem(undefined);
-    } catch (error) {
-      if (controller.signal.aborted) return;
-      setProblem(error instanceof api.Refused ? error.problem : { title: "The search broke off" });
-    }
-    setBusy(false);
-  };
-  const keep = (next: Condition[]) => {
-    setConditions(next);
-    void run(0, { conditions: next });
-  };
-
+  const { asked, shown, completions, problem, busy, run, type, more } = useSearch(home(collections));
+  const left = shown !== undefined && (shown.offset < shown.answer.total || shown.answer.total_relation === "at_least");
   return (
     <div className="view search">
-      <form role="search" className="composer" onSubmit={(event) => { event.preventDefault(); void run(0); }}>
+      <form role="search" className="composer" onSubmit={(event) => { event.preventDefault(); run(); }}>
         <div className="field">
           <label className="unseen" htmlFor="box">Search your documents</label>
-          <input id="box" type="search" value={query} placeholder="Search your documents" autoComplete="off" onChange={(event) => setQuery(event.target.value)} />
-          <button type="submit" className="primary" disabled={!query.trim()}>Search</button>
+          <input id="box" type="search" value={asked.query} placeholder="Search your documents" autoComplete="off" onChange={(event) => type(event.target.value)} />
+          <button type="submit" className="primary" disabled={!asked.query.trim()}>Search</button>
+        </div>
+        <div className="completions" role="group" aria-label="Completions">
+          {completions.map((text) => <button type="button" key={text} onClick={() => run({ query: text })}>{text}</button>)}
         </div>
         <div className="options">
-          <label>By <select value={mode} onChange={(event) => { setMode(event.target.value); void run(0, { mode: event.target.value }); }}>
-            {MODES.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
-          </select></label>
-          {collections.length > 1 && <CollectionSelect value={collection} collections={collections}
-            onChange={(name) => { setCollection(name); void run(0, { collection: name }); }} />}
-          <Filters conditions={conditions} onChange={keep} />
+          <Choice name="By" value={asked.mode} choices={MODES} onChange={(mode) => run({ mode })} />
+          <Choice name="Order" value={asked.order} choices={ORDERS} onChange={(order) => run({ order })} />
+          <label><input type="checkbox" checked={asked.grouped} onChange={(event) => run({ grouped: event.target.checked })} /> One result a document</label>
+          {collections.length > 1 && <CollectionSelect value={asked.collection} collections={collections} onChange={(collection) => run({ collection })} />}
+          <Filters conditions={asked.conditions} onChange={(conditions) => run({ conditions })} />
         </div>
+        <Refine facets={shown?.answer.facets ?? {}} conditions={asked.conditions} onPick={(one) => run({ conditions: [...asked.conditions, one] })} />
       </form>
       <div className="thread" role="region" aria-label="Results" tabIndex={0} aria-busy={busy}>
         {problem && <div className="banner bad" role="alert"><p><strong>{problem.title}</strong> {problem.detail}</p>
           {problem.errors?.map((one) => <p key={one.pointer}><code>{one.pointer}</code> {one.detail}</p>)}</div>}
-        <p className="facts" role="status">{found ? summary(found, full) : "Words in quotes are matched as they stand. A filter is a field and a value, such as department=hr."}</p>
-        {found && found.results.length > 0 && <PassageList passages={found.results} onSource={onSource} whole />}
-        {found && full &&
-          <p className="after"><button type="button" disabled={busy} onClick={() => void run(found.results.length)}>More results</button></p>}
+        <p className="facts" role="status">{shown ? summary(shown, asked) : "Words in quotes are matched as they stand. A filter is a field and a value, such as department=hr."}</p>
+        {shown && shown.first.length > 0 && <PassageList passages={shown.first} onSource={onSource} whole />}
+        {shown && shown.late.length > 0 && <PassageList passages={shown.late} onSource={onSource} whole />}
+        {left && <p className="after"><button type="button" disabled={busy} onClick={more}>More results</button></p>}
       </div>
     </div>
   );
 }
 
-function summary(found: SearchAnswer, full: boolean): string {
-  const degraded = found.degraded.length > 0 ? ` · working without ${found.degraded.join(", ")}` : "";
-  const count = found.results.length;
-  if (count === 0) return `Nothing found. Try other words or fewer filters.${degraded}`;
-  return `${full ? `The first ${count}` : count} ${count === 1 ? "passage" : "passages"} in ${Math.max(1, Math.round(found.took_ms))} ms${degraded}`;
+interface ChoiceProps<T extends string> {
+  name: string;
+  value: T | string;
+  choices: readonly (readonly [T, string])[];
+  onChange: (value: T) => void;
+}
+
+function Choice<T extends string>({ name, value, choices, onChange }: ChoiceProps<T>) {
+  return (
+    <label>{name} <select value={value} onChange={(event) => onChange(event.target.value as T)}>
+      {choices.map(([one, text]) => <option key={one} value={one}>{text}</option>)}
+    </select></label>
+  );
+}
+
+function summary({ answer, first, late }: Shown, { grouped }: Asked): string {
+  const degraded = answer.degraded.length > 0 ? ` · working without ${answer.degraded.join(", ")}` : "";
+  if (first.length + late.length === 0) return `Nothing found. Try other words or fewer filters.${degraded}`;
+  const things = grouped ? ["document", "documents"] : ["passage", "passages"];
+  const count = Math.max(answer.total, first.length + late.length);
+  const exact = answer.total_relation === "exact" ? "" : "At least ";
+  return `${exact}${count.toLocaleString("en")} ${things[count === 1 ? 0 : 1]} in ${Math.max(1, Math.round(answer.took_ms))} ms${degraded}`;
 }
 
 function Filters({ conditions, onChange }: { conditions: Condition[]; onChange: (next: Condition[]) => void }) {

@@ -3,23 +3,16 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import * as api from "./api";
 import { fromBytes, rangeFromBytes, type Range } from "./ranges";
+import { open, type Cited, type Opened } from "./source";
 import type { Problem, SourceText } from "./wire";
 
-export interface Cited extends api.Place {
-  title: string;
-  uri: string;
-  range: Range;
-  number?: number;
-  quote?: string;
-  checked?: boolean;
-  removed?: boolean;
-}
+export type { Cited };
 
 const LOST: Problem = { title: "The source could not be loaded", detail: "Close this and try again." };
 
 export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boolean; onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [source, setSource] = useState<SourceText>();
+  const [opened, setOpened] = useState<Opened>();
   const [problem, setProblem] = useState<Problem>();
 
   useEffect(() => {
@@ -31,7 +24,7 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
 
   useEffect(() => {
     const controller = new AbortController();
-    api.source(cited, controller.signal).then(setSource, (error: unknown) => {
+    open(cited, controller.signal).then(setOpened, (error: unknown) => {
       if (!controller.signal.aborted) setProblem(error instanceof api.Refused ? error.problem : LOST);
     });
     return () => controller.abort();
@@ -57,10 +50,13 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
         <button type="button" className="icon" aria-label="Close the source" onClick={onClose}>✕</button>
       </div>
       {cited.quote && <blockquote className="quote">{cited.quote}</blockquote>}
-      {cited.checked !== undefined && !cited.removed && <p className="check">{cited.checked ? "✓ These words were found in the source." : "This citation could not be checked against the source."}</p>}
+      {cited.checked !== undefined && !cited.removed && <p className="check">{cited.checked ? "✓ These words were found in the source when the answer was written." : "This citation could not be checked against the source."}</p>}
       <div className="body" role="region" aria-label="Source text" tabIndex={0}>
-        {source && <Text source={source} range={cited.range} />}
-        {!source && !problem && <p className="hint">Opening the source</p>}
+        {opened?.changed && <p className="banner partial" role="status">
+          <strong>This source has changed since the answer.</strong> {opened.range[1] > 0 ? "The cited words still stand in its present text." : "Its present text no longer holds the cited words as they were."}
+        </p>}
+        {opened && <Text source={opened.source} range={opened.range} />}
+        {!opened && !problem && <p className="hint">Opening the source</p>}
         {problem && <p className="banner bad" role="alert">
           <strong>{problem.status === 404 || cited.removed ? "This source has been removed" : problem.title}</strong> {problem.detail}
         </p>}

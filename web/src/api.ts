@@ -1,6 +1,6 @@
 // Calls to the server. Every failure becomes one `Refused` with a problem that the page can show.
 import { frames } from "./sse";
-import type { ChatEvent, Collection, ConversationHead, Message, Problem, Route, SearchAnswer, SourceText } from "./wire";
+import type { ChatEvent, Collection, Completion, ConversationHead, Message, Problem, Route, SearchAnswer, SourceText } from "./wire";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -61,10 +61,19 @@ export interface SearchRequest {
   offset: number;
   collection?: string;
   filter?: Record<string, unknown>;
+  facets?: string[];
+  sort?: { field: string; order: "asc" | "desc" }[];
+  group_by?: "document";
+  typing?: boolean;
 }
 
 export async function search(request: SearchRequest, signal: AbortSignal): Promise<SearchAnswer> {
   return (await post("v1/search", request, signal)).json() as Promise<SearchAnswer>;
+}
+
+export function suggest(typed: string, collection: string, signal: AbortSignal): Promise<{ completions: Completion[] }> {
+  const query = new URLSearchParams({ q: typed, limit: "6", results: "0", ...(collection && { collection }) });
+  return get(`v1/suggest?${query}`, signal);
 }
 
 export const routes = () => get<{ routes: Route[] }>("v1/routes").then((body) => body.routes);

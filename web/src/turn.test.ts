@@ -13,6 +13,12 @@ test("a whole stream gives a finished turn", () => {
   expect(turn).toMatchObject({ state: "done", text: "Yes [1]." });
 });
 
+test("an answer that ends at the model's limit is not whole", () => {
+  const end = (finish_reason: string) => play([{ event: "text", data: { delta: "Half" } }, { event: "done", data: { finish_reason } }]);
+  expect(end("length")).toMatchObject({ state: "done", cut: true });
+  expect(end("stop").cut).toBeUndefined();
+});
+
 test("a stream that only ends has failed, and keeps what came", () => {
   const turn = play([{ event: "text", data: { delta: "Half" } }]);
   expect(turn).toMatchObject({ state: "failed", text: "Half", retry: true });

@@ -11,6 +11,8 @@ export interface Turn {
   route?: string;
   verdict?: Verdict;
   usage?: Usage;
+  /** The model reached its limit before the answer was finished. */
+  cut?: boolean;
   problem?: Problem;
   retry: boolean;
 }
@@ -36,7 +38,7 @@ export function apply(turn: Turn, { event, data }: ChatEvent): Turn {
     case "usage":
       return { ...turn, usage: data };
     case "done":
-      return { ...turn, state: "done" };
+      return { ...turn, state: "done", ...(data.finish_reason === "length" && { cut: true }) };
     case "failed":
       return fail(turn, data.problem, data.retry);
     default:

@@ -14,6 +14,8 @@ export interface Passage {
   highlights?: Range[];
   scores?: Record<string, number>;
   metadata?: Record<string, unknown>;
+  title_highlights?: Range[];
+  group?: { total: number; more: Passage[] };
 }
 export interface Source extends Passage {
   number: number;
@@ -100,8 +102,17 @@ export interface Message {
 export interface SearchAnswer {
   results: Passage[];
   total: number;
+  total_relation: "exact" | "at_least";
+  facets?: Facets | undefined;
   degraded: string[];
   took_ms: number;
+}
+/** Values of each metadata field with the number of matching documents. */
+export type Facets = Record<string, { value: string | number | boolean; count: number }[]>;
+export interface Completion {
+  text: string;
+  kind: "title" | "heading" | "phrase";
+  documents: number;
 }
 export interface SourceText {
   id: string;

@@ -21,6 +21,8 @@ pub(super) struct Sample {
     pub lexical: Vec<Hit>,
     pub vector: Vec<Hit>,
     pub coverage: Coverage,
+    /// How much each holds of the identifiers that were asked for.
+    pub held: BTreeMap<ChunkId, usize>,
     /// The document of each candidate, by URI.
     pub documents: BTreeMap<ChunkId, String>,
     /// Candidates that answer: with the quote where one is known, otherwise any of a wanted document.
@@ -47,11 +49,12 @@ pub(super) async fn take(
             lexical: found.lexical,
             vector: found.vector,
             coverage: Coverage::new(),
+            held: found.held,
             documents: BTreeMap::new(),
             relevant: BTreeSet::new(),
         };
         let chunks = fuse::chunks(sample.legs());
-        sample.coverage = collection.coverage(query.text(), &chunks)?;
+        sample.coverage = collection.coverage(&found.asked, &chunks)?;
         let hits: Vec<Hit> = chunks.into_iter().map(|chunk| Hit { chunk, score: 0.0 }).collect();
         for passage in collection.passages(&hits, query.text(), query.reader())? {
             let Judged { wanted, quote, .. } = &sample.question;
@@ -78,7 +81,9 @@ impl Sample {
 
     /// What `fusion` makes of it, best first.
     pub fn fused(&self, fusion: &Fusion) -> Vec<Fused> {
-        fuse::apply(fusion, self.legs(), &self.coverage)
+        let mut fused = fuse::apply(fusion, self.legs(), &self.coverage);
+        fuse::exact_first(&mut fused, &self.held);
+        fused
     }
 
     /// nDCG@10 over documents of what `fusion` makes of it.

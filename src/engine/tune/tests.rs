@@ -47,6 +47,7 @@ fn sample(n: u32, (lexical, vector): (u32, u32), told: bool) -> Sample {
         lexical: leg(n, lexical, 0),
         vector: leg(n, vector, 3),
         coverage: BTreeMap::new(),
+        held: BTreeMap::new(),
         documents: BTreeMap::new(),
         relevant: BTreeSet::from([relevant]),
     };

@@ -1,11 +1,14 @@
 //! What every `VectorStore` promises, checked on each of them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use uuid::Uuid;
 
 use super::super::edge::EdgeStore;
 use super::super::qdrant::QdrantStore;
 use super::super::vectors::{Point, VectorStore};
+use super::double::Double;
 use super::{DIMENSION, anything, axis, everyone};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -13,13 +16,21 @@ fn id(number: u128) -> ChunkId {
     ChunkId(Uuid::from_u128(number))
 }
 
-fn point(number: u128, at: usize, kind: &str, principals: &[&str]) -> Point {
+pub fn point(number: u128, at: usize, kind: &str, principals: &[&str]) -> Point {
     Point {
         chunk: id(number),
         vector: axis(at),
         metadata: Metadata::from([("kind".to_owned(), json!(kind))]),
         principals: principals.iter().map(|&name| name.to_owned()).collect(),
     }
+}
+
+/// A collection of the real server that `QDRANT_URL` names.
+pub fn named(collection: &str) -> Option<Arc<QdrantStore>> {
+    let url = std::env::var("QDRANT_URL").ok()?;
+    Some(Arc::new(
+        QdrantStore::connect(&url, None, collection, DIMENSION).unwrap(),
+    ))
 }
 
 fn ids(hits: &[Hit]) -> Vec<ChunkId> {
@@ -56,6 +67,8 @@ async fn contract(store: &dyn VectorStore) {
     );
     let two = store.search(axis(0), &anything(), &everyone(), 2).await.unwrap();
     assert_eq!(ids(&two), [id(1), id(3)]);
+    let one = store.search(axis(0), &anything(), &everyone(), 1).await.unwrap();
+    assert_eq!(ids(&one), [id(1)], "equal scores are cut by id");
     assert!(
         store
             .search(axis(0), &anything(), &everyone(), 0)
@@ -95,26 +108,41 @@ async fn the_embedded_store_keeps_the_contract() {
     contract(&store).await;
 }
 
+/// More than one page of everything that goes by pages.
+async fn pages(store: &dyn VectorStore) {
+    let points = (0..2_500).map(|number| point(number, 0, "a", &[])).collect();
+    store.upsert(points).await.unwrap();
+    let mut held = store.ids().await.unwrap();
+    held.sort();
+    assert_eq!(held, (0..2_500).map(id).collect::<Vec<_>>());
+    store.remove(held.split_off(1)).await.unwrap();
+    assert_eq!(store.ids().await.unwrap(), [id(0)]);
+    store.remove(held).await.unwrap();
+}
+
 #[tokio::test]
 async fn all_ids_are_listed_beyond_one_page() {
     let folder = tempfile::tempdir().unwrap();
-    let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
-    store
-        .upsert((0..2_500).map(|number| point(number, 0, "a", &[])).collect())
-        .await
-        .unwrap();
-    assert_eq!(store.ids().await.unwrap().len(), 2_500);
+    pages(&EdgeStore::open(folder.path(), DIMENSION).await.unwrap()).await;
+    pages(&*Double::up().store("docs")).await;
+}
+
+#[tokio::test]
+async fn the_store_over_grpc_keeps_the_contract() {
+    let double = Double::up();
+    contract(&*double.store("docs")).await;
+    assert_eq!(double.indexed("docs"), ["principals"]);
 }
 
 #[tokio::test]
 #[allow(clippy::print_stderr, reason = "a test that did not run says so")]
 async fn a_qdrant_server_keeps_the_contract() {
-    let Ok(url) = std::env::var("QDRANT_URL") else {
+    let Some(store) = named("portolan-contract") else {
         eprintln!("skipped: no QDRANT_URL");
         return;
     };
-    let store = QdrantStore::connect(&url, None, "portolan-contract", DIMENSION).unwrap();
-    contract(&store).await;
+    contract(&*store).await;
+    pages(&*store).await;
 }
 
 #[tokio::test]

@@ -4,11 +4,21 @@
 
 use serde_json::json;
 
+use super::contract::named;
+use super::double::Double;
 use super::*;
 use crate::types::Bounds;
 
 #[tokio::test]
 async fn both_legs_read_a_filter_alike() {
+    alike(None).await;
+    alike(Some(Double::up().store("docs"))).await;
+    if let Some(store) = named("portolan-filters") {
+        alike(Some(store)).await;
+    }
+}
+
+async fn alike(vectors: Option<Arc<dyn VectorStore>>) {
     let facts = [
         json!({"n": 1, "kind": "guide", "tags": ["x", "y"], "draft": true, "date": "2024-01-31"}),
         json!({"n": 2.5, "kind": "note", "tags": [], "draft": false, "date": "2024-02-01", "a.b c": 1}),
@@ -19,9 +29,9 @@ async fn both_legs_read_a_filter_alike() {
         let metadata: Metadata = serde_json::from_value(facts.clone()).unwrap();
         make(&number.to_string(), &["word"], number, (metadata, Vec::new()))
     });
-    let (_folder, collection) = filled(batch.collect()).await;
+    let (_folder, collection) = filled_over(vectors, batch.collect()).await;
     let check = async |filter: Filter, expected: &[&str]| {
-        let lexical = collection.lexical("word", &filter, &everyone(), 10).unwrap();
+        let lexical = asked(&collection, "word", &filter, &everyone());
         let vector = collection.vector(axis(0), &filter, &everyone(), 10).await.unwrap();
         for (leg, hits) in [("lexical", lexical), ("vector", vector)] {
             let mut found = uris(&collection, &hits);
@@ -122,6 +132,14 @@ async fn both_legs_read_a_filter_alike() {
 
 #[tokio::test]
 async fn a_loose_filter_looks_further_than_its_first_page() {
+    further(None).await;
+    further(Some(Double::up().store("docs"))).await;
+    if let Some(store) = named("portolan-further") {
+        further(Some(store)).await;
+    }
+}
+
+async fn further(vectors: Option<Arc<dyn VectorStore>>) {
     let batch = (0..60).map(|number| {
         let date = if number == 59 { "2025" } else { "2024" };
         let metadata = Metadata::from([("date".to_owned(), json!(date))]);
@@ -132,7 +150,7 @@ async fn a_loose_filter_looks_further_than_its_first_page() {
             (metadata, Vec::new()),
         )
     });
-    let (_folder, collection) = filled(batch.collect()).await;
+    let (_folder, collection) = filled_over(vectors, batch.collect()).await;
     let late = Bounds {
         gte: Some(json!("2025")),
         ..Bounds::default()

@@ -1,0 +1,84 @@
+//! Looks at hits of the vector leg: whether they keep what the words demand, and which identifiers they hold.
+
+use std::collections::BTreeMap;
+
+use tantivy::query::{EnableScoring, Query, Scorer};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
+
+use super::ask;
+use super::asked::Asked;
+use super::lexical::{Snapshot, failed};
+use crate::error::Result;
+use crate::types::ChunkId;
+
+/// Those of `chunks` that hold every phrase and nothing excluded; for each, how much it holds of the identifiers.
+pub(super) fn confirm(snapshot: &Snapshot, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, usize>> {
+    let must: Vec<_> = ask::phrases(snapshot.fields, asked).collect();
+    let without: Vec<_> = ask::without(snapshot.fields, asked).into_iter().collect();
+    let codes = asked.codes.iter().map(|code| ask::code_queries(snapshot.fields, code));
+    let codes: Vec<_> = codes.collect();
+    let mut confirmed = BTreeMap::new();
+    for segment in snapshot.searcher.segment_readers() {
+        let places = places(snapshot, segment, chunks)?;
+        if places.is_empty() {
+            continue;
+        }
+        let scorers = |queries: &[Box<dyn Query>]| -> Result<Vec<Box<dyn Scorer>>> {
+            queries
+                .iter()
+                .map(|query| scorer(snapshot, segment, &**query))
+                .collect()
+        };
+        let (mut must, mut without) = (scorers(&must)?, scorers(&without)?);
+        let mut codes: Vec<_> = codes.iter().map(|code| scorers(code)).collect::<Result<_>>()?;
+        for (document, chunk) in places {
+            let holds = |scorer: &mut Box<dyn Scorer>| holds(scorer.as_mut(), document);
+            if !must.iter_mut().all(holds) || without.iter_mut().any(holds) {
+                continue;
+            }
+            let mut held = 0;
+            for scorer in codes.iter_mut().flatten() {
+                held += usize::from(holds(scorer));
+            }
+            confirmed.insert(chunk, held);
+        }
+    }
+    Ok(confirmed)
+}
+
+/// Where the chunks lie in `segment`, in the order of the segment.
+pub(super) fn places(
+    snapshot: &Snapshot,
+    segment: &SegmentReader,
+    chunks: &[ChunkId],
+) -> Result<Vec<(DocId, ChunkId)>> {
+    let index = segment.inverted_index(snapshot.fields.chunk).map_err(failed)?;
+    let mut places = Vec::new();
+    for chunk in chunks {
+        let term = Term::from_field_text(snapshot.fields.chunk, &chunk.to_string());
+        let Some(mut found) = index.read_postings(&term, IndexRecordOption::Basic).map_err(failed)? else {
+            continue;
+        };
+        while found.doc() != TERMINATED {
+            if segment.alive_bitset().is_none_or(|alive| alive.is_alive(found.doc())) {
+                places.push((found.doc(), *chunk));
+            }
+            found.advance();
+        }
+    }
+    places.sort_unstable();
+    Ok(places)
+}
+
+fn scorer(snapshot: &Snapshot, segment: &SegmentReader, query: &dyn Query) -> Result<Box<dyn Scorer>> {
+    let weight = query.weight(EnableScoring::disabled_from_searcher(&snapshot.searcher));
+    weight.and_then(|weight| weight.scorer(segment, 1.0)).map_err(failed)
+}
+
+fn holds(scorer: &mut dyn Scorer, document: DocId) -> bool {
+    if scorer.doc() < document {
+        scorer.seek(document);
+    }
+    scorer.doc() == document
+}
