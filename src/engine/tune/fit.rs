@@ -113,23 +113,30 @@ impl<'a> Table<'a> {
         Fusion::Learned(Weights::of(std::array::from_fn(|at| weights[at])))
     }
 
-    /// The fusion for `these` questions. The learned one has more to fit, so it is judged on those of them that it
-    /// was not fitted on.
+    /// The fusion for `these` questions: the default, unless another one is better by more than chance often makes
+    /// it. The learned one has more to fit, so it is judged on those of them that it was not fitted on.
     fn choose(&self, these: &[usize]) -> Fusion {
+        let default = pick(&self.worth(&Fusion::default()), these);
         let (fixed, worth) = self.best_fixed(these, |_| true);
-        if self.made {
-            return fixed;
+        if !self.made {
+            let [left, right] = self.halves(WITHIN, these);
+            let mut unseen = self.worth(&Fusion::default());
+            for (seen, others) in [(&left, &right), (&right, &left)] {
+                let learned = self.learned(seen);
+                for at in others {
+                    unseen[*at] = self.samples[*at].worth(&learned);
+                }
+            }
+            let unseen = pick(&unseen, these);
+            if mean(&unseen) > worth && stands_out(&unseen, &default) {
+                return self.learned(these);
+            }
         }
-        let [left, right] = self.halves(WITHIN, these);
-        let mut unseen = Vec::new();
-        for (seen, others) in [(&left, &right), (&right, &left)] {
-            let learned = self.learned(seen);
-            unseen.extend(others.iter().map(|at| self.samples[*at].worth(&learned)));
-        }
-        if mean(&unseen) > worth {
-            self.learned(these)
-        } else {
+        let fixed_worth = pick(&self.worth(&fixed), these);
+        if stands_out(&fixed_worth, &default) {
             fixed
+        } else {
+            Fusion::default()
         }
     }
 
@@ -138,7 +145,11 @@ impl<'a> Table<'a> {
         let default = self.worth(&Fusion::default());
         let [ours, theirs] = [worth, &default].map(|worth| mean_of(worth, held));
         let (fusion, reached, why) = if chosen == Fusion::default() {
-            (chosen, theirs, "the default is the best for the fitted half")
+            (
+                chosen,
+                theirs,
+                "nothing is clearly better than the default for the fitted half",
+            )
         } else if ours > theirs {
             (
                 chosen,
@@ -241,6 +252,14 @@ fn fixed(made: bool) -> Vec<Fusion> {
         );
     }
     fusions
+}
+
+/// Whether `ours` is better by more than one standard error of the difference (Breiman and others, 1984).
+fn stands_out(ours: &[f64], theirs: &[f64]) -> bool {
+    let apart: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours - theirs).collect();
+    let centre = mean(&apart);
+    let variance: f64 = apart.iter().map(|each| (each - centre).powi(2)).sum();
+    centre > variance.sqrt() / apart.len().max(1) as f64
 }
 
 fn pick(values: &[f64], these: &[usize]) -> Vec<f64> {
