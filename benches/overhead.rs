@@ -139,6 +139,7 @@ async fn service(data: &std::path::Path, model: &str) -> axum::Router {
         vectors: None,
         reranking: Reranking::nothing(),
         decline_below: 0.0,
+        chunking: indexer::chunk::Chunking::default(),
     };
     let settings = HttpSettings {
         api_key: None,

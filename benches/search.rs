@@ -177,6 +177,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         vectors: None,
         reranking: portolan::engine::rerank::Reranking::nothing(),
         decline_below: 0.0,
+        chunking: indexer::chunk::Chunking::default(),
     };
     Engine::open(parts).await.unwrap()
 }

@@ -67,6 +67,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         routes,
         vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
+        chunking: config.chunking,
     };
     Engine::open(parts).await
 }

@@ -8,13 +8,16 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use indexer::chunk::Chunking;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Unexpected};
 
 use crate::error::{Error, Result};
 
+mod chunks;
 mod rerank;
 
+use chunks::ChunkSettings;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
 
@@ -54,6 +57,8 @@ pub struct Config {
     pub rerank: Rerank,
     /// When the evidence suffices.
     pub evidence: Evidence,
+    /// How documents are cut.
+    pub chunking: Chunking,
     /// How much at once.
     pub limits: Limits,
     /// The variables that the routes refer to.
@@ -160,6 +165,7 @@ struct Settings {
     gateway: GatewaySettings,
     rerank: RerankSettings,
     evidence: EvidenceSettings,
+    chunks: ChunkSettings,
     limits: LimitSettings,
 }
 
@@ -265,6 +271,7 @@ impl Settings {
             evidence: Evidence {
                 decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
+            chunking: self.chunks.resolve(),
             limits: Limits {
                 body_bytes: count(self.limits.body_bytes, 32 * 1024 * 1024),
                 streams: count(self.limits.streams, 1_000),
@@ -324,6 +331,8 @@ fn expected(key: &str) -> Option<&'static str> {
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),
         "provider" => Some("the gateway's name of a provider in quotes, such as `cohere`"),
+        "target_bytes" => Some("a whole number from 400 to 20000"),
+        "context" => Some("`true` or `false`"),
         _ => None,
     }
 }

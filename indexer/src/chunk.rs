@@ -8,14 +8,57 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::types::{Chunk, ChunkContext, ChunkId, Document};
 
-/// A chunk grows until the next piece would take it past this.
-pub const TARGET_BYTES: usize = 1_800;
-/// No chunk is longer.
-pub const MAX_BYTES: usize = 2_400;
 /// A section shorter than this goes with the next one.
-pub const TINY_BYTES: usize = 200;
+const TINY_BYTES: usize = 200;
 /// Headings down to this level part chunks; deeper ones only name them.
 const PARTING_LEVEL: u8 = 3;
+
+/// How documents are cut, and what of a chunk is embedded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunking {
+    /// A chunk grows until the next piece would take it past this.
+    pub target_bytes: usize,
+    /// Whether title and heading path are embedded with the text.
+    pub context: bool,
+}
+
+impl Default for Chunking {
+    /// Chosen by figures; docs/quality.md has them.
+    fn default() -> Self {
+        Self {
+            target_bytes: 1_800,
+            context: true,
+        }
+    }
+}
+
+impl Chunking {
+    /// No chunk is longer.
+    pub fn max_bytes(self) -> usize {
+        self.target_bytes + self.target_bytes / 3
+    }
+
+    /// What is embedded of a chunk.
+    pub fn embedded(self, title: &str, heading_path: &[String], text: &str) -> String {
+        if self.context {
+            Chunk::embedded_text(title, heading_path, text)
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// All that decides, for the fingerprint.
+    pub(crate) fn settings(self) -> Vec<u64> {
+        let mut settings = [self.target_bytes, self.max_bytes(), TINY_BYTES]
+            .map(|bytes| bytes as u64)
+            .to_vec();
+        if !self.context {
+            // No length is as large, so what is hashed next cannot be mistaken for it.
+            settings.push(u64::MAX);
+        }
+        settings
+    }
+}
 
 /// A piece of text that stays whole: a heading, a paragraph, or a part of a long paragraph.
 #[derive(Clone, Debug)]
@@ -29,27 +72,33 @@ struct Unit {
 }
 
 /// Cuts a document into chunks, in the order of its text.
-pub fn split(document: &Document) -> Vec<Chunk> {
-    let units = units(document);
+pub fn split(document: &Document, chunking: Chunking) -> Vec<Chunk> {
+    let units = units(document, chunking);
     let mut chunks = Vec::new();
-    for pack in pack(&units) {
+    for pack in pack(&units, chunking) {
         let units = &units[pack];
         let (Some(first), Some(last)) = (units.first(), units.last()) else {
             continue;
         };
+        let span = first.span.start..last.span.end;
         chunks.push(chunk(
             document,
+            chunking,
             chunks.len() as u32,
-            first.span.start..last.span.end,
-            common_path(units),
+            (span, common_path(units)),
         ));
     }
     chunks
 }
 
-fn chunk(document: &Document, ordinal: u32, span: Range<usize>, heading_path: Vec<String>) -> Chunk {
+fn chunk(
+    document: &Document,
+    chunking: Chunking,
+    ordinal: u32,
+    (span, heading_path): (Range<usize>, Vec<String>),
+) -> Chunk {
     let text = document.text[span.clone()].to_owned();
-    let embedded = Chunk::embedded_text(&document.title, &heading_path, &text);
+    let embedded = chunking.embedded(&document.title, &heading_path, &text);
     let context = ChunkContext {
         metadata: &document.metadata,
         principals: &document.principals,
@@ -66,12 +115,12 @@ fn chunk(document: &Document, ordinal: u32, span: Range<usize>, heading_path: Ve
 }
 
 /// Ranges of units, each of which makes a chunk.
-fn pack(units: &[Unit]) -> Vec<Range<usize>> {
+fn pack(units: &[Unit], chunking: Chunking) -> Vec<Range<usize>> {
     let mut packs = Vec::new();
     let mut start = 0;
     for next in 1..units.len() {
         let current = &units[start..next];
-        if fits(current, &units[next]) {
+        if fits(current, &units[next], chunking) {
             continue;
         }
         // A heading goes with what it heads, so it opens the next chunk rather than closing this one.
@@ -79,7 +128,7 @@ fn pack(units: &[Unit]) -> Vec<Range<usize>> {
         let moves = units[next].group == units[start].group && headings < current.len();
         let end = if moves { next - headings } else { next };
         let joined = units[next].span.end - units[end].span.start;
-        let end = if joined > MAX_BYTES { next } else { end };
+        let end = if joined > chunking.max_bytes() { next } else { end };
         packs.push(start..end);
         start = end;
     }
@@ -89,14 +138,18 @@ fn pack(units: &[Unit]) -> Vec<Range<usize>> {
     packs
 }
 
-fn fits(current: &[Unit], next: &Unit) -> bool {
+fn fits(current: &[Unit], next: &Unit, chunking: Chunking) -> bool {
     let (Some(first), Some(last)) = (current.first(), current.last()) else {
         return true;
     };
     let joined = next.span.end - first.span.start;
     // A scrap alone would be found for the wrong reasons, so it may take the chunk up to the limit.
     let is_scrap = last.span.end - first.span.start < TINY_BYTES;
-    let room = if is_scrap { MAX_BYTES } else { TARGET_BYTES };
+    let room = if is_scrap {
+        chunking.max_bytes()
+    } else {
+        chunking.target_bytes
+    };
     first.group == next.group && joined <= room
 }
 
@@ -121,7 +174,7 @@ fn common<'a>(left: &'a [String], right: &[String]) -> &'a [String] {
     &left[..shared]
 }
 
-fn units(document: &Document) -> Vec<Unit> {
+fn units(document: &Document, chunking: Chunking) -> Vec<Unit> {
     let text = &document.text;
     let mut units = Vec::new();
     let mut open: Vec<(u8, &str)> = Vec::new();
@@ -137,7 +190,7 @@ fn units(document: &Document) -> Vec<Unit> {
         }
         for (index, span) in paragraphs(text, from..to).into_iter().enumerate() {
             let is_heading = level.is_some() && index == 0;
-            for span in pieces(text, span) {
+            for span in pieces(text, span, chunking) {
                 units.push(Unit {
                     span,
                     group,
@@ -171,8 +224,8 @@ fn paragraphs(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
 }
 
 /// A paragraph that fits stays whole; a longer one is cut at lines, then sentences, then words.
-fn pieces(text: &str, span: Range<usize>) -> Vec<Range<usize>> {
-    if span.len() <= MAX_BYTES {
+fn pieces(text: &str, span: Range<usize>, chunking: Chunking) -> Vec<Range<usize>> {
+    if span.len() <= chunking.max_bytes() {
         return vec![span];
     }
     let mut spans = Vec::new();
@@ -180,24 +233,25 @@ fn pieces(text: &str, span: Range<usize>) -> Vec<Range<usize>> {
     for line in text[span].split_inclusive('\n') {
         let line_span = start..start + line.len();
         start = line_span.end;
-        if line.trim().len() <= MAX_BYTES {
+        if line.trim().len() <= chunking.max_bytes() {
             spans.extend(trim(text, line_span));
             continue;
         }
         for (offset, sentence) in line.split_sentence_bound_indices() {
             let begin = line_span.start + offset;
-            cut(text, begin..begin + sentence.len(), &mut spans);
+            cut(text, begin..begin + sentence.len(), chunking, &mut spans);
         }
     }
     spans
 }
 
 /// Cuts a sentence that is too long: at white space, or between characters as a reader sees them.
-fn cut(text: &str, span: Range<usize>, spans: &mut Vec<Range<usize>>) {
+fn cut(text: &str, span: Range<usize>, chunking: Chunking, spans: &mut Vec<Range<usize>>) {
     let mut start = span.start;
-    while span.end - start > MAX_BYTES {
-        let window = &text[start..text.floor_char_boundary(start + TARGET_BYTES)];
-        let space = window.rfind(char::is_whitespace).filter(|at| *at > TARGET_BYTES / 2);
+    let target = chunking.target_bytes;
+    while span.end - start > chunking.max_bytes() {
+        let window = &text[start..text.floor_char_boundary(start + target)];
+        let space = window.rfind(char::is_whitespace).filter(|at| *at > target / 2);
         let character = || {
             window
                 .grapheme_indices(true)

@@ -19,14 +19,18 @@ fn document(uri: &str, text: &str) -> Document {
 
 /// Checks the invariants and returns the chunks.
 fn hold(document: &Document) -> Vec<Chunk> {
-    let chunks = split(document);
+    hold_cut(document, Chunking::default())
+}
+
+fn hold_cut(document: &Document, chunking: Chunking) -> Vec<Chunk> {
+    let chunks = split(document, chunking);
     let mut end = 0;
     for (ordinal, chunk) in chunks.iter().enumerate() {
         assert_eq!(chunk.ordinal as usize, ordinal);
         assert_eq!(chunk.text, document.text[chunk.span.clone()]);
         assert_eq!(chunk.text.trim(), chunk.text);
         assert!(
-            !chunk.text.is_empty() && chunk.text.len() <= MAX_BYTES,
+            !chunk.text.is_empty() && chunk.text.len() <= chunking.max_bytes(),
             "{}",
             chunk.text.len()
         );
@@ -143,7 +147,11 @@ fn any_text_is_covered_once() {
         "\u{2003}",
     ];
     let mut state = 7_u64;
-    for _ in 0..300 {
+    for round in 0..300 {
+        let chunking = Chunking {
+            target_bytes: [1_800, 400, 5_000][round % 3],
+            ..Chunking::default()
+        };
         let mut text = String::new();
         for _ in 0..400 {
             state = state
@@ -152,9 +160,9 @@ fn any_text_is_covered_once() {
             let part = parts[(state >> 33) as usize % parts.len()];
             text.push_str(&part.repeat(1 + (state >> 60) as usize * usize::from((state >> 40).is_multiple_of(8))));
         }
-        hold(&document("a.md", &text));
-        hold(&document("a.txt", &text));
-        hold(&document("a.html", &text));
+        for name in ["a.md", "a.txt", "a.html"] {
+            hold_cut(&document(name, &text), chunking);
+        }
     }
 }
 
@@ -164,4 +172,24 @@ fn a_changed_chunk_is_a_new_chunk() {
     assert_eq!(first, hold(&document("a.txt", "one")));
     assert_ne!(first[0].id, hold(&document("a.txt", "two"))[0].id);
     assert_ne!(first[0].id, hold(&document("b.txt", "one"))[0].id);
+}
+
+#[test]
+fn smaller_chunks_are_more_and_context_is_a_part_of_the_identity() {
+    let document = document(
+        "a.md",
+        &format!("# Doc\n\n{}", "Words that say something. ".repeat(200)),
+    );
+    let usual = Chunking::default();
+    let smaller = Chunking {
+        target_bytes: 600,
+        ..usual
+    };
+    let bare = Chunking {
+        context: false,
+        ..usual
+    };
+    assert!(split(&document, smaller).len() > 2 * split(&document, usual).len());
+    assert_ne!(split(&document, bare)[0].id, split(&document, usual)[0].id);
+    assert_eq!(bare.embedded("t", &[], "x"), "x");
 }

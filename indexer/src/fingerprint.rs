@@ -1,6 +1,6 @@
 //! The fingerprint of an item: equal fingerprints mean that parsing and chunking again would change nothing.
 
-use crate::chunk;
+use crate::chunk::Chunking;
 use crate::types::Item;
 
 /// Raised whenever a parser or the chunker would make something else of the same bytes.
@@ -12,11 +12,11 @@ const LENGTH: usize = 32;
 /// BLAKE3 over content, media type, metadata, principals, parser version and chunk settings; the URI has no part in it.
 ///
 /// Parts are length-prefixed, so no two different items share their bytes.
-pub fn of(item: &Item) -> String {
+pub fn of(item: &Item, chunking: Chunking) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&PARSER_VERSION.to_le_bytes());
-    for setting in [chunk::TARGET_BYTES, chunk::MAX_BYTES, chunk::TINY_BYTES] {
-        hasher.update(&(setting as u64).to_le_bytes());
+    for setting in chunking.settings() {
+        hasher.update(&setting.to_le_bytes());
     }
     // A map of JSON values always serialises: its keys are strings.
     let metadata = serde_json::to_vec(&item.metadata).unwrap_or_default();
@@ -53,8 +53,9 @@ mod tests {
     fn check(change: fn(&mut Item), same: bool) {
         let mut changed = item();
         change(&mut changed);
-        assert_eq!(of(&changed) == of(&item()), same, "{changed:?}");
-        assert_eq!(of(&changed).len(), LENGTH);
+        let usual = Chunking::default();
+        assert_eq!(of(&changed, usual) == of(&item(), usual), same, "{changed:?}");
+        assert_eq!(of(&changed, usual).len(), LENGTH);
     }
 
     #[test]
@@ -66,5 +67,20 @@ mod tests {
         check(|item| item.media_type = Some("text/html".into()), false);
         check(|item| item.principals = vec!["a".into(), "bc".into()], false);
         check(|item| drop(item.metadata.insert("team".into(), 1.into())), false);
+    }
+
+    #[test]
+    fn other_chunks_have_another_fingerprint() {
+        let usual = Chunking::default();
+        let smaller = Chunking {
+            target_bytes: 900,
+            ..usual
+        };
+        let bare = Chunking {
+            context: false,
+            ..usual
+        };
+        assert_ne!(of(&item(), usual), of(&item(), smaller));
+        assert_ne!(of(&item(), usual), of(&item(), bare));
     }
 }

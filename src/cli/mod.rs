@@ -7,7 +7,11 @@ mod doctor;
 mod eval;
 mod index;
 mod place;
+mod progress;
 mod search;
+mod sets;
+mod table;
+mod tune;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,8 +66,10 @@ enum Command {
     Search(search::Search),
     /// Ask a question; the answer streams with its sources.
     Ask(ask::Ask),
-    /// Measure retrieval on a BEIR folder, or answers on golden questions.
+    /// Measure retrieval and answers on questions whose answers are known; compare two runs; hold floors.
     Eval(eval::Eval),
+    /// Fit how a collection is searched to its questions; the default stays unless a held-out half is better off.
+    Tune(tune::Tune),
     /// Check the machine, the data, every back end and key; each fault names its mend.
     #[command(after_help = "Example:\n  portolan doctor --json")]
     Doctor,
@@ -107,6 +113,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
             Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,
+            Command::Tune(command) => tune::run(&config.unhurried(), command, json).await,
             Command::Doctor => doctor::run(&config, json).await,
         }
     });

@@ -17,6 +17,7 @@ use crate::gateway::peer::Peer;
 use crate::http::auth::OPERATOR;
 use crate::http::found;
 use crate::http::search_body::SearchBody;
+use crate::http::tune::TuneBody;
 use crate::http::wire::{ChatBody, EventWriter};
 use crate::types::Reader;
 
@@ -115,6 +116,17 @@ impl Place {
         }
     }
 
+    /// `POST /v1/tune`.
+    pub(super) async fn tune(&self, body: TuneBody) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.tune(body.tuning()?).await,
+            Self::Peer(peer) => {
+                let body = serde_json::to_value(body).map_err(|error| Error::Internal(error.to_string()))?;
+                peer.post("/v1/tune", &body).await
+            }
+        }
+    }
+
     /// How far a job is.
     pub(super) async fn job(&self, id: &str) -> Result<Value> {
         match self {
@@ -185,6 +197,7 @@ mod tests {
             vectors: None,
             reranking: crate::engine::rerank::Reranking::nothing(),
             decline_below: 0.5,
+            chunking: indexer::chunk::Chunking::default(),
         };
         let engine = Engine::open(parts).await.unwrap();
         engine.open_collection("default").await.unwrap();

@@ -40,6 +40,11 @@ fn a_wrong_file_is_named_with_line_key_and_mend() {
          from 0.0 to 1.0; use a number from 0.0 to 1.0",
     );
     check(
+        "[chunks]\ntarget_bytes = 10",
+        &[],
+        "`portolan.toml`, line 2, key `target_bytes`: too small or too large; use a whole number from 400 to 20000",
+    );
+    check(
         "qdrant.url = \"localhost:6334\"",
         &[],
         "`portolan.toml`, line 1, key `qdrant.url`: not a URL; use a URL that begins with `http://` or `https://`",

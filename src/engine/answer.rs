@@ -86,7 +86,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     let query = Query::parse(input, ask.reader)?;
     let found = engine.search(&query).await?.passages;
     let idf = engine.idf(query.collections());
-    let decline_below = engine.decline_below();
+    let decline_below = engine.decline_below(query.collections());
     let (message, question) = (ask.message.clone(), query.text().to_owned());
     // Analysing words and counting tokens takes milliseconds.
     let work = move || {

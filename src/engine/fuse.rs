@@ -1,12 +1,13 @@
-//! Two ranked lists to one. Pure: ids and scores in, ids and scores out.
+//! Two ranked lists to one, as the settings of the collection say.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use crate::types::{ChunkId, Hit, Scores};
-
-/// Weight of the vector leg in the convex mix; chosen on `SciFact`, see docs/quality.md.
-pub const VECTOR_WEIGHT: f32 = 0.5;
+use crate::engine::retrieve::{Candidates, blocking};
+use crate::error::Result;
+use crate::index::{Collection, Fusion};
+use crate::types::{ChunkId, Hit, Query, Scores};
 
 /// A fused hit with the scores of each leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,32 +18,126 @@ pub struct Fused {
     pub scores: Scores,
 }
 
-/// Convex mix of z-scores: each leg's scores are centred and scaled by its own list's statistics, since BM25 and
-/// cosine have no common unit. A hit that one leg lacks gets that leg's lowest score; a leg that yielded fewer than
-/// the `asked` ones knows of nothing else, so there the lowest score is 0 and counts among its statistics.
-pub fn convex(lexical: &[Hit], vector: &[Hit], vector_weight: f32, asked: usize) -> Vec<Fused> {
-    let (lexical_scale, vector_scale) = (Scale::of(lexical, asked), Scale::of(vector, asked));
-    merge(lexical, vector, |scores| {
-        let words = if lexical.is_empty() {
-            0.0
-        } else {
-            lexical_scale.z(scores.lexical)
-        };
-        let meaning = if vector.is_empty() {
-            0.0
-        } else {
-            vector_scale.z(scores.vector)
-        };
-        (1.0 - vector_weight) * words + vector_weight * meaning
-    })
+/// What the legs found.
+#[derive(Clone, Copy, Debug)]
+pub struct Legs<'a> {
+    /// BM25, best first.
+    pub lexical: &'a [Hit],
+    /// Cosine, best first.
+    pub vector: &'a [Hit],
+    /// How many each was asked for.
+    pub asked: usize,
 }
 
-/// Reciprocal rank fusion: the sum of 1 / (k + rank) over the legs (Cormack, Clarke, Büttcher 2009).
-pub fn reciprocal_rank(lexical: &[Hit], vector: &[Hit], k: f32) -> Vec<Fused> {
-    let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k + rank as f32));
-    merge(lexical, vector, |scores| {
-        part(scores.lexical_rank) + part(scores.vector_rank)
-    })
+/// The share of the question's words that each candidate holds.
+pub type Coverage = BTreeMap<ChunkId, f32>;
+
+/// Fuses what was found in `collection`, best first.
+pub async fn fuse(
+    collection: &Arc<Collection>,
+    query: &Query,
+    candidates: &Candidates,
+    asked: usize,
+) -> Result<Vec<Fused>> {
+    let legs = Legs {
+        lexical: &candidates.lexical,
+        vector: &candidates.vector,
+        asked,
+    };
+    let several = query.collections().len() > 1;
+    let fusion = if legs.lexical.is_empty() || legs.vector.is_empty() {
+        // What is left keeps its own order.
+        Fusion::alone(legs.lexical.is_empty())
+    } else if several {
+        // Scores of several collections compare only when they were made alike.
+        Fusion::default()
+    } else {
+        collection.fusion()
+    };
+    let coverage = if fusion.needs_coverage() {
+        let (collection, question) = (collection.clone(), candidates.asked.clone());
+        let chunks = chunks(legs);
+        blocking(move || collection.coverage(&question, &chunks)).await?
+    } else {
+        Coverage::new()
+    };
+    Ok(apply(&fusion, legs, &coverage))
+}
+
+/// The chunks that a leg found, each once.
+pub fn chunks(legs: Legs<'_>) -> Vec<ChunkId> {
+    let mut chunks: Vec<ChunkId> = legs.lexical.iter().chain(legs.vector).map(|hit| hit.chunk).collect();
+    chunks.sort_unstable();
+    chunks.dedup();
+    chunks
+}
+
+/// Carries a fusion out.
+pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
+    match *fusion {
+        Fusion::Convex {
+            vector_weight,
+            coverage_weight,
+        } => {
+            let features = Features::of(legs, coverage);
+            merge(legs, |chunk, scores| {
+                let [words, meaning, _, covered] = features.row(chunk, scores);
+                mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
+            })
+        }
+        Fusion::ReciprocalRank { k, vector_weight } => {
+            let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
+            merge(legs, |_, scores| {
+                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
+            })
+        }
+        Fusion::Learned(weights) => {
+            let features = Features::of(legs, coverage);
+            let weights = weights.to_array().map(|weight| weight as f32);
+            merge(legs, |chunk, scores| {
+                let row = features.row(chunk, scores);
+                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+            })
+        }
+    }
+}
+
+/// What a learned fusion weighs of each candidate, in the order of `Weights`.
+pub fn rows(legs: Legs<'_>, coverage: &Coverage) -> Vec<(ChunkId, [f32; 4])> {
+    let features = Features::of(legs, coverage);
+    let hits = merge(legs, |_, _| 0.0).into_iter();
+    hits.map(|hit| (hit.chunk, features.row(hit.chunk, &hit.scores)))
+        .collect()
+}
+
+struct Features<'a> {
+    scales: Scales,
+    covered: Scale,
+    coverage: &'a Coverage,
+}
+
+impl<'a> Features<'a> {
+    fn of(legs: Legs<'_>, coverage: &'a Coverage) -> Self {
+        Self {
+            scales: Scales::of(legs),
+            covered: Scale::of(coverage.values().copied().collect()),
+            coverage,
+        }
+    }
+
+    fn row(&self, chunk: ChunkId, scores: &Scores) -> [f32; 4] {
+        let [words, meaning] = self.scales.z(scores);
+        let score = scores
+            .lexical
+            .or(self.scales.lexical.as_ref().map(|scale| scale.lowest));
+        let covered = self.covered.z(self.coverage.get(&chunk).copied());
+        [words, meaning, score.unwrap_or_default().max(0.0).ln_1p(), covered]
+    }
+}
+
+fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
+    let share = vector_weight as f32;
+    (1.0 - share) * words + share * meaning
 }
 
 /// Puts what holds an identifier that was asked for before what does not; `held` tells how much of them.
@@ -54,14 +149,14 @@ pub fn exact_first(fused: &mut [Fused], held: &BTreeMap<ChunkId, usize>) {
     fused.sort_by_key(|hit| Reverse(hit.scores.exact));
 }
 
-fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec<Fused> {
-    let mut by_chunk: HashMap<ChunkId, Scores> = HashMap::with_capacity(lexical.len() + vector.len());
-    for (at, hit) in lexical.iter().enumerate() {
+fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> {
+    let mut by_chunk: HashMap<ChunkId, Scores> = HashMap::with_capacity(legs.lexical.len() + legs.vector.len());
+    for (at, hit) in legs.lexical.iter().enumerate() {
         let scores = by_chunk.entry(hit.chunk).or_default();
         scores.lexical = Some(hit.score);
         scores.lexical_rank = Some(at + 1);
     }
-    for (at, hit) in vector.iter().enumerate() {
+    for (at, hit) in legs.vector.iter().enumerate() {
         let scores = by_chunk.entry(hit.chunk).or_default();
         scores.vector = Some(hit.score);
         scores.vector_rank = Some(at + 1);
@@ -69,7 +164,7 @@ fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec
     let mut fused: Vec<Fused> = by_chunk
         .into_iter()
         .map(|(chunk, mut scores)| {
-            scores.fused = score(&scores);
+            scores.fused = score(chunk, &scores);
             Fused { chunk, scores }
         })
         .collect();
@@ -78,7 +173,37 @@ fn merge(lexical: &[Hit], vector: &[Hit], score: impl Fn(&Scores) -> f32) -> Vec
     fused
 }
 
-/// Mean, deviation and lowest of a list's scores.
+/// Z-scores: each leg's scores are centred and scaled by its own list's statistics, since BM25 and cosine have no
+/// common unit. A hit that one leg lacks gets that leg's lowest score; a leg that yielded fewer than the `asked` ones
+/// knows of nothing else, so there the lowest score is 0 and counts among its statistics.
+struct Scales {
+    lexical: Option<Scale>,
+    vector: Option<Scale>,
+}
+
+impl Scales {
+    fn of(legs: Legs<'_>) -> Self {
+        let scale = |hits: &[Hit]| {
+            let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
+            if scores.len() < legs.asked {
+                scores.push(0.0);
+            }
+            (!hits.is_empty()).then(|| Scale::of(scores))
+        };
+        Self {
+            lexical: scale(legs.lexical),
+            vector: scale(legs.vector),
+        }
+    }
+
+    /// Of the words and of the vectors; 0 for a leg without hits.
+    fn z(&self, scores: &Scores) -> [f32; 2] {
+        let z = |scale: &Option<Scale>, score| scale.as_ref().map_or(0.0, |scale| scale.z(score));
+        [z(&self.lexical, scores.lexical), z(&self.vector, scores.vector)]
+    }
+}
+
+/// Mean, deviation and lowest of some values.
 struct Scale {
     mean: f32,
     deviation: f32,
@@ -86,15 +211,11 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(hits: &[Hit], asked: usize) -> Self {
-        let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
-        if scores.len() < asked {
-            scores.push(0.0);
-        }
+    fn of(scores: Vec<f32>) -> Self {
         let n = scores.len().max(1) as f32;
         let mean = scores.iter().sum::<f32>() / n;
         let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f32>() / n;
-        let lowest = scores.iter().copied().fold(f32::INFINITY, f32::min);
+        let lowest = scores.into_iter().reduce(f32::min).unwrap_or_default();
         Self {
             mean,
             deviation: variance.sqrt().max(1e-6),
@@ -110,6 +231,7 @@ impl Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Weights;
     use crate::types::DocumentId;
     use indexer::types::{ChunkContext, Metadata};
 
@@ -135,39 +257,85 @@ mod tests {
             .collect()
     }
 
+    fn order(fusion: Fusion, lexical: &[Hit], vector: &[Hit], asked: usize) -> Vec<ChunkId> {
+        let legs = Legs { lexical, vector, asked };
+        let fused = apply(&fusion, legs, &Coverage::new());
+        fused.into_iter().map(|hit| hit.chunk).collect()
+    }
+
+    const LEARNED: Fusion = Fusion::Learned(Weights {
+        lexical: 0.5,
+        vector: 0.5,
+        lexical_log: 0.0,
+        coverage: 1.0,
+    });
+
+    fn reciprocal_rank(vector_weight: f64) -> Fusion {
+        Fusion::ReciprocalRank { k: 20.0, vector_weight }
+    }
+
     #[test]
     fn a_hit_of_both_legs_comes_first() {
         let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
         let vector = hits(&[(4, 0.9), (2, 0.8), (5, 0.1)]);
-        for fused in [
-            convex(&lexical, &vector, 0.5, 3),
-            reciprocal_rank(&lexical, &vector, 20.0),
-        ] {
-            assert_eq!(fused[0].chunk, id(2));
-            assert_eq!(fused.len(), 5);
+        for fusion in [Fusion::default(), reciprocal_rank(0.5), LEARNED] {
+            let found = order(fusion, &lexical, &vector, 3);
+            assert_eq!((found[0], found.len()), (id(2), 5));
+        }
+    }
+
+    #[test]
+    fn all_the_weight_on_a_leg_is_that_leg() {
+        let lexical = hits(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
+        let vector = hits(&[(3, 0.9), (2, 0.8), (1, 0.1)]);
+        for weighed in [|weight| Fusion::alone(weight > 0.0), reciprocal_rank] {
+            assert_eq!(order(weighed(0.0), &lexical, &vector, 3), [1, 2, 3].map(id));
+            assert_eq!(order(weighed(1.0), &lexical, &vector, 3), [3, 2, 1].map(id));
         }
     }
 
     #[test]
     fn one_leg_alone_keeps_its_order() {
         let lexical = hits(&[(7, 3.0), (8, 2.0), (9, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
-        assert_eq!(order, vec![id(7), id(8), id(9)]);
+        for fusion in [Fusion::default(), reciprocal_rank(0.5), LEARNED] {
+            assert_eq!(order(fusion, &lexical, &[], 3), [7, 8, 9].map(id));
+            assert_eq!(order(fusion, &[], &lexical, 3), [7, 8, 9].map(id));
+        }
     }
 
     #[test]
     fn the_only_word_match_outweighs_a_slightly_better_cosine() {
         let lexical = hits(&[(9, 12.0)]);
         let vector = hits(&[(1, 0.80), (2, 0.79), (9, 0.78), (3, 0.60), (4, 0.55)]);
-        assert_eq!(convex(&lexical, &vector, 0.5, 100)[0].chunk, id(9));
+        assert_eq!(order(Fusion::default(), &lexical, &vector, 100)[0], id(9));
+    }
+
+    #[test]
+    fn coverage_decides_between_equals() {
+        let lexical = hits(&[(1, 1.0), (2, 1.0)]);
+        let legs = Legs {
+            lexical: &lexical,
+            vector: &lexical,
+            asked: 2,
+        };
+        for better in [1, 2] {
+            let coverage = Coverage::from([(id(better), 1.0), (id(3 - better), 0.5)]);
+            for fusion in [LEARNED, Fusion::default()] {
+                assert_eq!(apply(&fusion, legs, &coverage)[0].chunk, id(better));
+            }
+            let row = rows(legs, &coverage)
+                .into_iter()
+                .find(|(chunk, _)| *chunk == id(better));
+            let expected = [0.0, 0.0, 2.0_f32.ln(), 1.0];
+            assert!(row.unwrap().1.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
+        }
+        assert_eq!(chunks(legs).len(), 2);
     }
 
     #[test]
     fn ties_go_to_the_smaller_id() {
         let lexical = hits(&[(1, 1.0), (2, 1.0), (3, 1.0)]);
-        let order: Vec<ChunkId> = convex(&lexical, &[], 0.5, 3).iter().map(|hit| hit.chunk).collect();
-        let mut sorted = order.clone();
-        sorted.sort();
-        assert_eq!(order, sorted);
+        let found = order(Fusion::default(), &lexical, &[], 3);
+        assert!(found.is_sorted(), "{found:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indexer::chunk::Chunking;
 use indexer::sources::{Entry, FolderSource};
 use indexer::types::{Chunk, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
@@ -260,7 +261,8 @@ impl IngestRun {
 
     /// Parses one item when it is new or changed.
     async fn take(&mut self, item: Item) -> Result<()> {
-        let print = fingerprint::of(&item);
+        let chunking = self.engine.chunking();
+        let print = fingerprint::of(&item, chunking);
         let known = self.fingerprints.insert(item.uri.clone(), print.clone());
         if known.as_ref() == Some(&print) {
             self.record.unchanged += 1;
@@ -270,7 +272,7 @@ impl IngestRun {
         let parsed = blocking(move || {
             let parsed = parse::document(&item, &print).map_err(|error| error.to_string());
             Ok(parsed.map(|document| {
-                let chunks = chunk::split(&document);
+                let chunks = chunk::split(&document, chunking);
                 (document, chunks)
             }))
         });
@@ -299,7 +301,8 @@ impl IngestRun {
     /// Embeds what was parsed.
     async fn embed(&mut self) -> Result<()> {
         let parsed = std::mem::take(&mut self.parsed);
-        let mut texts: Vec<String> = parsed.iter().flat_map(texts).collect();
+        let chunking = self.engine.chunking();
+        let mut texts: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
         let mut indexed = Vec::with_capacity(texts.len());
         while !texts.is_empty() {
             let rest = texts.split_off(texts.len().min(EMBED));
@@ -387,8 +390,8 @@ fn split(all: BTreeSet<String>, part: &str) -> (BTreeSet<String>, BTreeSet<Strin
         .partition(|uri| part.is_empty() || uri == part || uri.starts_with(&folder))
 }
 
-fn texts(parsed: &Parsed) -> impl Iterator<Item = String> + '_ {
+fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {
     let title = &parsed.document.title;
     let chunks = parsed.chunks.iter();
-    chunks.map(move |chunk| Chunk::embedded_text(title, &chunk.heading_path, &chunk.text))
+    chunks.map(move |chunk| chunking.embedded(title, &chunk.heading_path, &chunk.text))
 }

@@ -14,6 +14,7 @@ pub mod ingest;
 mod keep;
 mod ledger;
 mod listener;
+pub mod measure;
 pub mod memory;
 pub mod pack;
 mod pool;
@@ -27,6 +28,7 @@ mod search;
 mod shingles;
 pub mod suggest;
 pub mod support;
+pub mod tune;
 pub mod views;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use futures::stream::BoxStream;
+use indexer::chunk::Chunking;
 
 use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
@@ -93,6 +96,8 @@ pub struct Parts {
     pub reranking: rerank::Reranking,
     /// Support below which an answer is declined.
     pub decline_below: f32,
+    /// How documents are cut.
+    pub chunking: Chunking,
 }
 
 /// Search, answers and indexing over the open collections.
@@ -211,12 +216,19 @@ impl Engine {
         &self.parts.store
     }
 
+    pub(crate) fn chunking(&self) -> Chunking {
+        self.parts.chunking
+    }
+
     pub(crate) fn routes_list(&self) -> &[Route] {
         &self.parts.routes
     }
 
-    pub(crate) fn decline_below(&self) -> f32 {
-        self.parts.decline_below
+    /// Support below which an answer is declined: what the first of `names` has set, or the configuration.
+    pub(crate) fn decline_below(&self, names: &[String]) -> f32 {
+        let first = names.first().and_then(|name| self.collection(name).ok());
+        let set = first.and_then(|collection| collection.settings().decline_below);
+        set.map_or(self.parts.decline_below, |share| share as f32)
     }
 
     /// Ends running answers with `failed`; what was received is stored as incomplete.

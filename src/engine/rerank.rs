@@ -1,6 +1,7 @@
 //! Moves the best candidates: by late interaction over the token vectors that the index keeps, or by a model that
 //! reads them. What is late or fails leaves the order as it was.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,15 @@ pub struct Subject<'a> {
     pub asked: &'a Arc<Asked>,
     /// The legs.
     pub mode: Mode,
+}
+
+/// What late interaction thinks of chunks, whoever is among the first.
+#[derive(Clone, Debug, Default)]
+pub struct Opinions {
+    /// By chunk.
+    pub scores: BTreeMap<ChunkId, f32>,
+    /// Its share, as in `Reranking`.
+    pub weight: f32,
 }
 
 /// What became of the candidates.
@@ -98,10 +108,24 @@ impl Reranking {
         })
     }
 
+    /// What late interaction thinks of `chunks`, however long it takes; nothing of another kind, since a model that reads
+    /// takes seconds or money for each question.
+    pub async fn opinions(&self, subject: Subject<'_>, chunks: Vec<ChunkId>) -> Result<Opinions> {
+        if !matches!(self.kind, Kind::LateInteraction) || subject.asked.text.is_empty() {
+            return Ok(Opinions::default());
+        }
+        let scores = late_interaction(subject, chunks.clone(), None).await?;
+        let scores = chunks.into_iter().zip(scores);
+        Ok(Opinions {
+            scores: scores.filter_map(|(chunk, score)| Some((chunk, score?))).collect(),
+            weight: self.weight,
+        })
+    }
+
     async fn scores(&self, subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: Instant) -> Result<Vec<Option<f32>>> {
         match &self.kind {
             Kind::Nothing => Ok(Vec::new()),
-            Kind::LateInteraction => late_interaction(subject, chunks, deadline).await,
+            Kind::LateInteraction => late_interaction(subject, chunks, Some(deadline)).await,
             Kind::Model(model) => read(model, subject, chunks).await,
         }
     }
@@ -146,7 +170,11 @@ impl Engine {
     }
 }
 
-async fn late_interaction(subject: Subject<'_>, chunks: Vec<ChunkId>, deadline: Instant) -> Result<Vec<Option<f32>>> {
+async fn late_interaction(
+    subject: Subject<'_>,
+    chunks: Vec<ChunkId>,
+    deadline: Option<Instant>,
+) -> Result<Vec<Option<f32>>> {
     if !subject.collection.has_tokens() {
         return Ok(vec![None; chunks.len()]);
     }
@@ -198,10 +226,10 @@ async fn read(model: &Arc<dyn Reranker>, subject: Subject<'_>, chunks: Vec<Chunk
 
 /// `MaxSim` of each passage (Khattab, Zaharia 2020): for each token of the question the best cosine with a token of the
 /// passage, and the mean of these. None when the deadline has passed.
-pub fn max_sims(comparison: &Comparison, deadline: Instant) -> Option<Vec<Option<f32>>> {
+pub fn max_sims(comparison: &Comparison, deadline: Option<Instant>) -> Option<Vec<Option<f32>>> {
     let mut scores = Vec::with_capacity(comparison.passages.len());
     for passage in &comparison.passages {
-        if Instant::now() > deadline {
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
             return None;
         }
         scores.push(passage.as_ref().and_then(|passage| max_sim(&comparison.query, passage)));
@@ -249,6 +277,19 @@ pub fn mix(fused: &mut [Fused], scores: &[Option<f32>], weight: f32) {
             hit.scores.reranked = Some(hit.scores.fused + weight * (same - hit.scores.fused));
         }
     }
+}
+
+/// The order of a search, when the reranker thinks `opinions`.
+pub fn reorder(fused: &mut [Fused], opinions: &Opinions) {
+    let first = fused.iter().take(CANDIDATES);
+    let scores: Vec<Option<f32>> = first.map(|hit| opinions.scores.get(&hit.chunk).copied()).collect();
+    mix(fused, &scores, opinions.weight);
+    let score = |hit: &Fused| hit.scores.reranked.unwrap_or(hit.scores.fused);
+    // As the pool has it.
+    fused.sort_by(|a, b| {
+        let exact = b.scores.exact.cmp(&a.scores.exact);
+        exact.then(score(b).total_cmp(&score(a))).then(a.chunk.cmp(&b.chunk))
+    });
 }
 
 struct Spread {

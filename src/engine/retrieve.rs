@@ -68,7 +68,7 @@ pub async fn search(
     };
     let mut candidates = candidates(collection, embedder, query, asked).await?;
     let started = Instant::now();
-    let mut fused = fuse::convex(&candidates.lexical, &candidates.vector, fuse::VECTOR_WEIGHT, asked);
+    let mut fused = fuse::fuse(collection, query, &candidates, asked).await?;
     fuse::exact_first(&mut fused, &candidates.held);
     let mut steps = candidates.steps;
     steps.push(Step {

@@ -15,6 +15,7 @@ pub mod search;
 pub mod search_body;
 pub mod settings;
 pub mod suggest;
+pub mod tune;
 pub mod ui;
 pub mod wire;
 
@@ -147,6 +148,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/documents/{id}/source", get(documents::source))
         .route("/v1/jobs/{id}", get(documents::job))
         .route("/v1/index", post(documents::index_path))
+        .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))
         .route(
             "/v1/conversations/{id}",

@@ -48,7 +48,11 @@ pub(super) fn confirm(snapshot: &Snapshot, asked: &Asked, chunks: &[ChunkId]) ->
 }
 
 /// Where the chunks lie in `segment`, in the order of the segment.
-fn places(snapshot: &Snapshot, segment: &SegmentReader, chunks: &[ChunkId]) -> Result<Vec<(DocId, ChunkId)>> {
+pub(super) fn places(
+    snapshot: &Snapshot,
+    segment: &SegmentReader,
+    chunks: &[ChunkId],
+) -> Result<Vec<(DocId, ChunkId)>> {
     let index = segment.inverted_index(snapshot.fields.chunk).map_err(failed)?;
     let mut places = Vec::new();
     for chunk in chunks {

@@ -195,16 +195,7 @@ impl Lexical {
 
     /// See `Collection::idf`.
     pub fn idf(&self, term: &str) -> f32 {
-        let snapshot = self.snapshot();
-        let total = snapshot.chunks() as f32;
-        // Other languages have other stems; there the word itself tells more or less the same.
-        let having = [self.fields.body, self.fields.exact].into_iter().find_map(|field| {
-            let term = Term::from_field_text(field, term);
-            snapshot.searcher.doc_freq(&term).ok().filter(|count| *count > 0)
-        });
-        // Deleted chunks count until their segment is merged.
-        let having = (having.unwrap_or(0) as f32).min(total);
-        (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
+        self.snapshot().idf(term)
     }
 }
 
@@ -219,6 +210,30 @@ impl Snapshot {
             restricted,
             directory: OnceLock::new(),
         }
+    }
+
+    /// See `Collection::idf`.
+    pub fn idf(&self, term: &str) -> f32 {
+        // Other languages have other stems; there the word itself tells more or less the same.
+        let fields = [self.fields.body, self.fields.exact].into_iter();
+        let having = fields
+            .map(|field| self.having(field, term))
+            .find(|having| *having > 0.0);
+        self.rarity(having.unwrap_or_default())
+    }
+
+    /// How many chunks have the term in that field.
+    pub fn having(&self, field: Field, term: &str) -> f32 {
+        let term = Term::from_field_text(field, term);
+        self.searcher.doc_freq(&term).unwrap_or(0) as f32
+    }
+
+    /// What a term that so many chunks have is worth.
+    pub fn rarity(&self, having: f32) -> f32 {
+        let total = self.chunks() as f32;
+        // Deleted chunks count until their segment is merged.
+        let having = having.min(total);
+        (1.0 + (total - having + 0.5) / (having + 0.5)).ln()
     }
 
     /// The documents by number, made when first asked for.

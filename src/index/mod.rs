@@ -4,10 +4,12 @@ pub mod analyse;
 mod ask;
 pub mod asked;
 mod confirm;
+mod coverage;
 pub mod directory;
 mod display;
 pub mod edge;
 pub mod filter;
+pub mod fusion;
 pub mod language;
 pub mod lexical;
 pub mod matches;
@@ -32,6 +34,7 @@ use crate::error::{Error, Result};
 use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
 pub use asked::Asked;
 use edge::EdgeStore;
+pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
@@ -175,6 +178,11 @@ impl Collection {
         self.vectors.search(vector, filter, reader, k).await
     }
 
+    /// For each of `chunks` that exists the share of the words of `asked` that it holds, each word by its idf.
+    pub fn coverage(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, f32>> {
+        coverage::coverage(&self.lexical.snapshot(), asked, chunks)
+    }
+
     /// The passages of `hits` in their order with the words of `query` marked, without those that are gone or that `reader` may not read.
     pub fn passages(&self, hits: &[Hit], query: &str, reader: &Reader) -> Result<Vec<Passage>> {
         let snapshot = self.lexical.snapshot();
@@ -264,6 +272,11 @@ impl Collection {
     /// How rare an analysed term is: ln(1 + (N - n + 0.5) / (n + 0.5)), n of N chunks having it.
     pub fn idf(&self, term: &str) -> f32 {
         self.lexical.idf(term)
+    }
+
+    /// How its legs become one list.
+    pub fn fusion(&self) -> Fusion {
+        self.settings.now().fusion
     }
 
     /// What is set for this collection.

@@ -1,4 +1,4 @@
-//! What an operator sets for one collection, in `settings.json` beside its index.
+//! What an operator or `portolan tune` sets for one collection, in `settings.json` beside its index.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fusion::Fusion;
 use super::synonyms::{self, Synonyms};
 use crate::error::{Error, Result};
 
@@ -15,6 +16,10 @@ use crate::error::{Error, Result};
 pub struct Settings {
     /// Words and phrases that mean the same, by group.
     pub synonyms: Vec<Vec<String>>,
+    /// How two legs become one list.
+    pub fusion: Fusion,
+    /// Support below which an answer is declined; none means what the configuration says.
+    pub decline_below: Option<f64>,
 }
 
 impl Settings {
@@ -26,13 +31,20 @@ impl Settings {
             return Err(Error::bad_input("", detail));
         };
         fields.extend(changes);
-        let settings: Self = serde_json::from_value(whole)
-            .map_err(|cause| Error::bad_input("", format!("{cause}; the settings are `synonyms`, a list of lists")))?;
+        let settings: Self = serde_json::from_value(whole).map_err(|cause| {
+            let known =
+                "the settings are `synonyms`, a list of lists, `fusion`, an object, and `decline_below`, a number";
+            Error::bad_input("", format!("{cause}; {known}"))
+        })?;
         settings.check()?;
         Ok(settings)
     }
 
     fn check(&self) -> Result<()> {
+        self.fusion.check()?;
+        if self.decline_below.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+            return Err(Error::bad_input("/decline_below", "`decline_below` goes from 0 to 1"));
+        }
         synonyms::check(&self.synonyms, "/synonyms")
     }
 }
@@ -104,6 +116,15 @@ mod tests {
         let changed = kept.change(json!({ "synonyms": [["cv", "resume"]] })).unwrap();
         assert_eq!(kept.change(json!({})).unwrap(), changed);
         assert!(kept.synonyms().knows("cv"));
+        let fusions = [
+            json!({ "kind": "convex", "vector_weight": 0.75, "coverage_weight": 0.5 }),
+            json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "lexical_log": 0.1, "coverage": 2.0 }),
+        ];
+        kept.change(json!({ "decline_below": 0.5, "fusion": fusions[0] }))
+            .unwrap();
+        let changed = kept.change(json!({ "fusion": fusions[1] })).unwrap();
+        assert_eq!((&changed.decline_below, changed.synonyms.len()), (&Some(0.5), 1));
+        assert_eq!(json!(changed)["fusion"], fusions[1]);
         assert_eq!(*Kept::open(folder.path()).unwrap().now(), changed);
     }
 
@@ -120,12 +141,22 @@ mod tests {
         check(json!({ "synonims": [] }), "synonims");
         check(json!({ "synonyms": "cv" }), "list of lists");
         check(json!({ "synonyms": [["cv"]] }), "2 to 32");
+        check(json!({ "decline_below": 2 }), "from 0 to 1");
+        check(json!({ "fusion": { "kind": "magic" } }), "magic");
+        check(json!({ "fusion": { "kind": "learned", "lexical": 1.0 } }), "vector");
+        let convex = |vector: f64, coverage: f64| json!({ "fusion": { "kind": "convex", "vector_weight": vector, "coverage_weight": coverage } });
+        check(convex(1.5, 0.0), "from 0 to 1");
+        check(convex(0.5, -1.0), "from 0 to 10");
+        let ranks = json!({ "kind": "reciprocal_rank", "k": -1, "vector_weight": 0.5 });
+        check(json!({ "fusion": ranks }), "`k`");
+        let weights = json!({ "kind": "learned", "lexical": 1.0, "vector": 1e9, "lexical_log": 0.0, "coverage": 0.0 });
+        check(json!({ "fusion": weights }), "-1000 to 1000");
         assert!(!folder.path().join("settings.json").exists());
     }
 
     #[test]
     fn a_broken_file_is_named_with_its_mend() {
-        for text in ["{", "{\"synonyms\": [[]]}"] {
+        for text in ["{", "{\"synonyms\": [[]]}", "{\"decline_below\": 7}"] {
             let folder = tempfile::tempdir().unwrap();
             std::fs::write(folder.path().join("settings.json"), text).unwrap();
             let error = Kept::open(folder.path()).map(|_| ()).unwrap_err().to_string();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use indexer::chunk::Chunking;
 use portolan::engine::extractive::Extractive;
 use portolan::engine::rerank::Reranking;
 use portolan::engine::{Engine, Parts};
@@ -267,6 +268,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         vectors: None,
         reranking: Reranking::nothing(),
         decline_below: 0.3,
+        chunking: Chunking::default(),
     }
 }
 

@@ -23,5 +23,6 @@ mod search;
 mod suggest;
 mod surroundings;
 mod tidy;
+mod tune;
 mod upstream;
 mod words;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use indexer::chunk::Chunking;
 use indexer::types::{Chunk, ChunkId, DocumentId, Item, Metadata};
 use portolan::index::{Collection, Identity, Replacement};
 use portolan::types::{Query, QueryInput, Reader};
@@ -110,10 +111,11 @@ fn read(folder: &Path) -> (Vec<(indexer::types::Document, Vec<Chunk>)>, Vec<Piec
             principals: Vec::new(),
             modified: None,
         };
-        let Ok(document) = indexer::parse::document(&item, &indexer::fingerprint::of(&item)) else {
+        let Ok(document) = indexer::parse::document(&item, &indexer::fingerprint::of(&item, Chunking::default()))
+        else {
             continue;
         };
-        let chunks = indexer::chunk::split(&document);
+        let chunks = indexer::chunk::split(&document, Chunking::default());
         for chunk in &chunks {
             let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
             pieces.push(Piece {

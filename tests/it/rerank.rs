@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexer::chunk::Chunking;
 use indexer::types::{Item, Metadata};
 use portolan::engine::rerank::{Kind, Reranking};
 use portolan::gateway::portkey::Gateway;
@@ -174,8 +175,8 @@ fn without_tokens(uri: &str, text: &str) -> Replacement {
         principals: Vec::new(),
         modified: None,
     };
-    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item)).unwrap();
-    let chunks = indexer::chunk::split(&document);
+    let document = indexer::parse::document(&item, &indexer::fingerprint::of(&item, Chunking::default())).unwrap();
+    let chunks = indexer::chunk::split(&document, Chunking::default());
     Replacement {
         document,
         vectors: vec![vec![1.0; DIMENSION]; chunks.len()],
