@@ -224,9 +224,24 @@ pub fn wanted(query: &str, languages: &[Language]) -> BTreeSet<String> {
 /// The byte ranges of `text` whose terms are wanted, in their order; those that touch are one.
 pub fn highlights(text: &str, wanted: &BTreeSet<String>, languages: &[Language]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
+    let firsts: BTreeSet<char> = wanted.iter().filter_map(|term| term.chars().next()).collect();
+    let units = units(text);
     for language in languages {
-        let terms = terms_in(text, *language).into_iter();
-        found.extend(terms.filter(|term| wanted.contains(&term.text)).map(|term| term.range));
+        let mut stemmer = language.stemmer();
+        for word in &units {
+            // Stemming costs most of the time: a word that begins otherwise is none of the wanted ones.
+            let begins = || word.text.chars().next().is_some_and(|first| firsts.contains(&first));
+            if !language.keeps_beginnings() || begins() {
+                let wanted = if word.unspaced {
+                    wanted.contains(&word.text)
+                } else {
+                    wanted.contains(&stemmer.stem(word))
+                };
+                if wanted {
+                    found.push(word.range.clone());
+                }
+            }
+        }
     }
     found.sort_by_key(|range| (range.start, range.end));
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(found.len());

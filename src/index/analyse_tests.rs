@@ -141,3 +141,23 @@ fn highlights_of_several_languages_do_not_overlap() {
         .collect();
     assert_eq!(marked, ["H\u{e4}user", "Hafen", "\u{6771}\u{4eac}\u{99c5}"]);
 }
+
+#[test]
+fn a_word_whose_stem_begins_otherwise_is_marked_too() {
+    let check = |code: &str, query: &str, text: &str| {
+        let languages = [Language::of_code(code).unwrap()];
+        let marked = highlights(text, &wanted(query, &languages), &languages);
+        assert_eq!(
+            marked.iter().map(|range| &text[range.clone()]).collect::<Vec<_>>(),
+            [text]
+        );
+    };
+    check(
+        "ar",
+        "\u{643}\u{62a}\u{627}\u{628}",
+        "\u{627}\u{644}\u{643}\u{62a}\u{627}\u{628}",
+    );
+    check("en", "die", "dying");
+    check("de", "\u{dc}bung", "\u{dc}bungen");
+    check("tr", "\u{130}stanbul", "\u{130}stanbul");
+}

@@ -87,6 +87,11 @@ impl Language {
         LANGUAGES[self.0].0
     }
 
+    /// Whether a stem begins with the letter that its word begins with.
+    pub fn keeps_beginnings(self) -> bool {
+        !matches!(LANGUAGES[self.0].1, Stems::Arabic | Stems::Tamil)
+    }
+
     /// What stems its words; to be used for many.
     pub fn stemmer(self) -> Stemmer {
         Stemmer {
