@@ -1,23 +1,24 @@
 //! Vectors in this process: qdrant-edge in a folder of its own.
 
+mod settings;
+
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use qdrant_edge::{
-    Distance, EdgeConfig, EdgeOptimizersConfig, EdgeShard, EdgeVectorParams, NamedQuery, PointId,
-    PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest, ScoredPoint, ScoringQuery,
-    ScrollRequest, SearchParams, UpdateOperation, WithPayloadInterface, WithVector,
+    EdgeShard, NamedQuery, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest,
+    ScoredPoint, ScoringQuery, ScrollRequest, UpdateOperation, WithPayloadInterface, WithVector,
 };
 use serde_json::{Value, json};
 
 use super::filter;
 use super::vectors::{Point, VectorStore};
+use super::work::blocking;
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
-/// Below this, looking at every vector costs no more than the graph (measured: facts on qdrant-edge) and misses none.
-const EXACT_BELOW: usize = 20_000;
 /// Points of one write, and of one page of ids.
 const PAGE: usize = 1_000;
 /// Fetched beyond `k`, so that equal scores at the end are cut by id.
@@ -32,8 +33,10 @@ pub struct EdgeStore {
 struct Inner {
     shard: Arc<EdgeShard>,
     folder: PathBuf,
-    /// The engine's `flush` panics when a write is under way, so writes, flushes and optimising take turns.
-    turn: Mutex<()>,
+    /// How many points there are; counting them takes longer than searching few.
+    points: AtomicUsize,
+    /// Held by writes, flushes and optimising, which take turns: the engine's `flush` panics when a write is under way.
+    fields: Mutex<settings::Fields>,
 }
 
 impl Drop for Inner {
@@ -50,17 +53,27 @@ impl EdgeStore {
     pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
         let (folder, place) = (folder.to_owned(), folder.to_owned());
         let shard = Arc::new(blocking(move || open(&place, dimension)).await?);
-        let turn = Mutex::new(());
+        let info = shard.info();
         Ok(Self {
-            inner: Arc::new(Inner { shard, folder, turn }),
+            inner: Arc::new(Inner {
+                shard,
+                folder,
+                points: AtomicUsize::new(info.points_count),
+                fields: Mutex::new(settings::Fields::new(info.payload_schema.into_keys())),
+            }),
         })
     }
 
-    async fn write<T: Send + 'static>(&self, work: impl FnOnce(&EdgeShard) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn write(
+        &self,
+        work: impl FnOnce(&EdgeShard, &mut settings::Fields) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
-            let _turn = inner.turn.lock().unwrap_or_else(PoisonError::into_inner);
-            work(&inner.shard)
+            let mut fields = inner.fields.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = work(&inner.shard, &mut fields);
+            inner.points.store(inner.shard.info().points_count, Ordering::Relaxed);
+            outcome
         })
         .await
     }
@@ -68,7 +81,10 @@ impl EdgeStore {
 
 impl VectorStore for EdgeStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(move |shard| {
+        Box::pin(self.write(move |shard, fields| {
+            for operation in fields.missing(&points)? {
+                shard.update(operation).map_err(failed)?;
+            }
             let mut points = points.into_iter().map(persisted).peekable();
             while points.peek().is_some() {
                 let page = points.by_ref().take(PAGE).map(Into::into).collect();
@@ -80,7 +96,7 @@ impl VectorStore for EdgeStore {
     }
 
     fn remove(&self, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(move |shard| {
+        Box::pin(self.write(move |shard, _| {
             for page in chunks.chunks(PAGE) {
                 let ids = page.iter().map(|chunk| PointId::Uuid(chunk.0)).collect();
                 update(shard, PointOperations::DeletePoints { ids })?;
@@ -97,7 +113,7 @@ impl VectorStore for EdgeStore {
         k: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>> {
         let (inner, filter, reader) = (Arc::clone(&self.inner), filter.clone(), reader.clone());
-        Box::pin(blocking(move || search(&inner.shard, &vector, &filter, &reader, k)))
+        Box::pin(blocking(move || inner.search(&vector, &filter, &reader, k)))
     }
 
     fn ids(&self) -> BoxFuture<'_, Result<Vec<ChunkId>>> {
@@ -106,14 +122,14 @@ impl VectorStore for EdgeStore {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(|shard| {
+        Box::pin(self.write(|shard, _| {
             shard.flush();
             Ok(())
         }))
     }
 
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(|shard| shard.optimize().map(|_| ()).map_err(failed)))
+        Box::pin(self.write(|shard, _| shard.optimize().map(|_| ()).map_err(failed)))
     }
 }
 
@@ -121,20 +137,12 @@ fn failed(cause: impl std::fmt::Display) -> Error {
     Error::storage("the vectors failed", cause)
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(failed)?
-}
-
 fn open(folder: &Path, dimension: usize) -> Result<EdgeShard> {
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let optimizers = EdgeOptimizersConfig {
-        indexing_threshold: Some(EXACT_BELOW * dimension * size_of::<f32>() / 1024),
-        ..EdgeOptimizersConfig::default()
-    };
-    let params = EdgeVectorParams::builder(dimension, Distance::Cosine).build();
-    let config = EdgeConfig::builder().vector("", params).optimizers(optimizers).build();
+    let config = settings::config(dimension);
     let made = folder.join("edge_config.json").exists();
     let shard = if made {
+        settings::trim_log(folder).map_err(failed)?;
         EdgeShard::load(folder, Some(config))
     } else {
         EdgeShard::new(folder, config)
@@ -154,56 +162,51 @@ fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
     shard.update(UpdateOperation::PointOperation(operation)).map_err(failed)
 }
 
-fn search(shard: &EdgeShard, vector: &[f32], filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
-    let points = shard.info().points_count;
-    if k == 0 || points == 0 {
-        return Ok(Vec::new());
-    }
-    let (relaxed, same) = filter::relax(filter);
-    let asked = condition(&relaxed, reader)?;
-    let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
-    loop {
-        let found = query(shard, vector.to_owned(), asked.clone(), limit, !same)?;
-        let all = found.len() < limit || limit >= points;
-        let mut hits = Vec::with_capacity(found.len());
-        for point in found {
-            if same || metadata(&point).is_some_and(|metadata| filter::matches(filter, &metadata)) {
-                hits.push(hit(&point)?);
+impl Inner {
+    fn search(&self, vector: &[f32], filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
+        let points = self.points.load(Ordering::Relaxed);
+        if k == 0 || points == 0 {
+            return Ok(Vec::new());
+        }
+        let (relaxed, same) = filter::relax(filter);
+        let asked = condition(&relaxed, reader)?;
+        let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
+        loop {
+            let found = self.shard.query(QueryRequest {
+                with_payload: WithPayloadInterface::Bool(!same),
+                ..request(vector, asked.clone(), limit, points)
+            });
+            let found = found.map_err(failed)?;
+            let all = found.len() < limit || limit >= points;
+            let mut hits = Vec::with_capacity(found.len());
+            for point in found {
+                if same || metadata(&point).is_some_and(|metadata| filter::matches(filter, &metadata)) {
+                    hits.push(hit(&point)?);
+                }
             }
+            if same || all || hits.len() >= k {
+                hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
+                hits.truncate(k);
+                return Ok(hits);
+            }
+            limit = (limit * 4).min(points);
         }
-        if same || all || hits.len() >= k {
-            hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
-            hits.truncate(k);
-            return Ok(hits);
-        }
-        limit = (limit * 4).min(points);
     }
 }
 
-fn query(
-    shard: &EdgeShard,
-    vector: Vec<f32>,
-    filter: Option<qdrant_edge::Filter>,
-    limit: usize,
-    payload: bool,
-) -> Result<Vec<ScoredPoint>> {
-    let params = SearchParams {
-        exact: shard.info().points_count < EXACT_BELOW,
-        ..SearchParams::default()
-    };
-    let nearest = QueryEnum::Nearest(NamedQuery::default_dense(vector));
-    let request = QueryRequest {
+fn request(vector: &[f32], filter: Option<qdrant_edge::Filter>, limit: usize, points: usize) -> QueryRequest {
+    let nearest = QueryEnum::Nearest(NamedQuery::default_dense(vector.to_owned()));
+    QueryRequest {
         prefetches: Vec::new(),
         query: Some(ScoringQuery::Vector(nearest)),
         filter,
         score_threshold: None,
         limit,
         offset: 0,
-        params: Some(params),
+        params: Some(settings::search(points)),
         with_vector: WithVector::Bool(false),
-        with_payload: WithPayloadInterface::Bool(payload),
-    };
-    shard.query(request).map_err(failed)
+        with_payload: WithPayloadInterface::Bool(false),
+    }
 }
 
 fn chunk_id(id: PointId) -> Result<ChunkId> {

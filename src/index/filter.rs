@@ -69,7 +69,7 @@ fn relax_parts(parts: &[Filter]) -> (Vec<Filter>, bool) {
 }
 
 /// Whether Qdrant's path syntax can quote the key; it has no escapes.
-fn is_path(field: &str) -> bool {
+pub(super) fn is_path(field: &str) -> bool {
     !field.contains(['"', '\\'])
 }
 
