@@ -76,7 +76,7 @@ impl Snapshot {
                 continue;
             };
             if ordinal != u64::from(chunk.ordinal)
-                && let Some(id) = self.id_at(at)?
+                && let Some(id) = self.id_at(at)
                 && let Some(other) = self.chunk(id)?
             {
                 around.start = around.start.min(other.span.start);

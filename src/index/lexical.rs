@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
-use tantivy::{DocAddress, Index, IndexReader, ReloadPolicy, Searcher, TantivyDocument, Term};
+use tantivy::{DocAddress, DocSet, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, Term};
 use uuid::Uuid;
 
 use super::asked::Asked;
@@ -70,6 +70,8 @@ pub(super) struct Fields {
 pub(super) struct Snapshot {
     pub searcher: Searcher,
     pub fields: Fields,
+    /// The ids of each segment's chunks; opening a column takes longer than reading from it.
+    columns: Vec<Halves>,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
     /// What queries are stemmed in; at least one.
@@ -130,7 +132,7 @@ impl Lexical {
             index,
             fields,
             reader,
-            snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards))),
+            snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards)?)),
             generation: AtomicU64::new(fresh()),
         })
     }
@@ -153,7 +155,7 @@ impl Lexical {
     /// Makes the last commit visible, together with its cards.
     pub fn show(&self, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Result<()> {
         self.reader.reload().map_err(failed)?;
-        let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards);
+        let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards)?;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         self.changed();
         Ok(())
@@ -200,16 +202,18 @@ impl Lexical {
 }
 
 impl Snapshot {
-    fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Self {
+    fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Result<Self> {
         let restricted = cards.values().any(|card| !card.principals.is_empty());
-        Self {
+        let columns: tantivy::Result<_> = searcher.segment_readers().iter().map(halves).collect();
+        Ok(Self {
+            columns: columns.map_err(failed)?,
             languages: languages(&searcher, fields).unwrap_or_default(),
             searcher,
             fields,
             cards,
             restricted,
             directory: OnceLock::new(),
-        }
+        })
     }
 
     /// See `Collection::idf`.
@@ -268,17 +272,16 @@ impl Snapshot {
     }
 
     /// The ids of all chunks.
-    pub fn ids(&self) -> Result<Vec<ChunkId>> {
+    pub fn ids(&self) -> Vec<ChunkId> {
         let mut ids = Vec::with_capacity(self.chunks());
-        for segment in self.searcher.segment_readers() {
-            let (high, low) = halves(segment).map_err(failed)?;
+        for (segment, (high, low)) in self.searcher.segment_readers().iter().zip(&self.columns) {
             for document in segment.doc_ids_alive() {
                 if let (Some(high), Some(low)) = (high.first(document), low.first(document)) {
                     ids.push(ChunkId(Uuid::from_u64_pair(high, low)));
                 }
             }
         }
-        Ok(ids)
+        ids
     }
 
     /// The ids of a document's chunks.
@@ -288,7 +291,7 @@ impl Snapshot {
         let addresses = self.searcher.search(&query, &tantivy::collector::DocSetCollector);
         let mut ids = Vec::new();
         for address in addresses.map_err(failed)? {
-            ids.extend(self.id_at(address)?);
+            ids.extend(self.id_at(address));
         }
         Ok(ids)
     }
@@ -301,7 +304,7 @@ impl Snapshot {
         let found = self.searcher.search_with_statistics_provider(query, &collector, self);
         let mut hits = Vec::new();
         for (score, address) in found.map_err(failed)? {
-            if let Some(chunk) = self.id_at(address)? {
+            if let Some(chunk) = self.id_at(address) {
                 hits.push(Hit { chunk, score });
             }
         }
@@ -310,20 +313,32 @@ impl Snapshot {
         Ok(hits)
     }
 
-    pub fn id_at(&self, address: DocAddress) -> Result<Option<ChunkId>> {
-        let (high, low) = halves(self.searcher.segment_reader(address.segment_ord)).map_err(failed)?;
-        let halves = high.first(address.doc_id).zip(low.first(address.doc_id));
-        Ok(halves.map(|(high, low)| ChunkId(Uuid::from_u64_pair(high, low))))
+    pub fn id_at(&self, address: DocAddress) -> Option<ChunkId> {
+        let (high, low) = self.columns.get(address.segment_ord as usize)?;
+        let (high, low) = high.first(address.doc_id).zip(low.first(address.doc_id))?;
+        Some(ChunkId(Uuid::from_u64_pair(high, low)))
     }
 
     fn stored<T: serde::de::DeserializeOwned>(&self, field: Field, id: &str) -> Result<Option<T>> {
-        let query = TermQuery::new(Term::from_field_text(field, id), IndexRecordOption::Basic);
-        let collector = TopDocs::with_limit(1).order_by_score();
-        let found = self.searcher.search(&query, &collector).map_err(failed)?;
-        let Some((_, address)) = found.first() else {
-            return Ok(None);
-        };
-        read_source(&self.searcher, self.fields, *address).map(Some)
+        match self.address(&Term::from_field_text(field, id)).map_err(failed)? {
+            Some(address) => read_source(&self.searcher, self.fields, address).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The one entry with that term, looked up without a query: there is nothing to score.
+    fn address(&self, term: &Term) -> tantivy::Result<Option<DocAddress>> {
+        for (ordinal, segment) in self.searcher.segment_readers().iter().enumerate() {
+            let index = segment.inverted_index(term.field())?;
+            let Some(mut postings) = index.read_postings(term, IndexRecordOption::Basic)? else {
+                continue;
+            };
+            while segment.is_deleted(postings.doc()) && postings.advance() != TERMINATED {}
+            if postings.doc() != TERMINATED {
+                return Ok(Some(DocAddress::new(ordinal as u32, postings.doc())));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -109,17 +109,14 @@ impl Collection {
         let directory = snapshot.directory();
         let query = ask::among(snapshot.fields, chunks, &Filter::default(), snapshot.reader(reader));
         let mut owners = HashMap::with_capacity(chunks.len());
-        let mut outcome = Ok(());
         let weight = query.weight(snapshot.unscored()).map_err(failed)?;
         snapshot.walk(&*weight, |at, owner, _| {
-            match (snapshot.id_at(at), directory.number(owner)) {
-                (Ok(Some(id)), Some(number)) => drop(owners.insert(id, Arc::clone(directory.card(number)))),
-                (Err(error), _) => outcome = Err(error),
-                _ => {}
+            if let (Some(id), Some(number)) = (snapshot.id_at(at), directory.number(owner)) {
+                owners.insert(id, Arc::clone(directory.card(number)));
             }
             ControlFlow::Continue(())
         })?;
-        outcome.map(|()| owners)
+        Ok(owners)
     }
 }
 

@@ -332,7 +332,7 @@ impl Collection {
         let _turn = self.writer.turn().await;
         let mut incomplete = BTreeMap::new();
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
-        let alive: BTreeSet<_> = self.lexical.snapshot().ids()?.into_iter().collect();
+        let alive: BTreeSet<_> = self.lexical.snapshot().ids().into_iter().collect();
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
         // The commit order makes this impossible; a deleted folder or another Qdrant does not.
         let snapshot = self.lexical.snapshot();

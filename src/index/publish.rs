@@ -55,7 +55,7 @@ impl Writer {
         };
         let tokens = TokenStore::open(&folder.join("tokens"), dimension)?;
         // What a crash left of a commit that never came.
-        tokens.retain(&lexical.snapshot().ids()?.into_iter().collect())?;
+        tokens.retain(&lexical.snapshot().ids().into_iter().collect())?;
         Ok(Self {
             texts: Arc::new(Mutex::new(writer)),
             tokens: Arc::new(tokens),

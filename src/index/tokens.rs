@@ -46,7 +46,7 @@ impl Collection {
 
     /// The URIs of documents with a chunk whose tokens were never kept; computes, so call it from a blocking thread.
     pub fn without_tokens(&self) -> Result<BTreeSet<String>> {
-        let mut chunks = self.lexical.snapshot().ids()?;
+        let mut chunks = self.lexical.snapshot().ids();
         chunks.retain(|chunk| !self.tokens().segments.holds(*chunk));
         if chunks.is_empty() {
             return Ok(BTreeSet::new());
