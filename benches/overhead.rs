@@ -137,7 +137,7 @@ async fn service(data: &std::path::Path, model: &str) -> axum::Router {
         models: BTreeMap::from([(route.name.clone(), chat)]),
         routes: vec![route],
         vectors: None,
-        reranking: Reranking::nothing(),
+        reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
     };

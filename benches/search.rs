@@ -175,7 +175,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         models: BTreeMap::new(),
         routes: Vec::new(),
         vectors: None,
-        reranking: portolan::engine::rerank::Reranking::nothing(),
+        reranking: Arc::new(portolan::engine::rerank::Reranking::nothing()),
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
     };

@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::config::{Config, RerankKind};
 use crate::engine::extractive::Extractive;
 use crate::engine::rerank::{Kind, Reranking};
-use crate::engine::retrieve::blocking;
 use crate::engine::{Engine, Parts, VectorFactory};
 use crate::error::{Error, Result};
 use crate::gateway::cross_encoder::CrossEncoder;
@@ -21,6 +20,7 @@ use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder, tokens};
 use crate::http::{self, HttpSettings, HttpState};
 use crate::index::qdrant::QdrantStore;
+use crate::index::work::blocking;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -61,7 +61,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     let parts = Parts {
         data: config.data.clone(),
         embedder,
-        reranking,
+        reranking: Arc::new(reranking),
         store,
         models: models(config, &routes)?,
         routes,

@@ -31,7 +31,7 @@ from pathlib import Path
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM"):
     os.environ.setdefault(name, "1")
 
-DIMENSION, CANDIDATES, LIMIT, WARM = 384, 100, 10, 200
+DIMENSION, CANDIDATES, LIMIT = 384, 100, 10
 M, EF_CONSTRUCT = 16, 100
 EFS = (100, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)
 BARS = {"cpu_ms": 2.0, "ratio": 1.5, "recall": 0.97, "rss_mb": 500}
@@ -276,8 +276,11 @@ def build(peer, data, folder):
 def search(peer, data, folder):
     note = peer.open(data, folder)
     queries = list(zip(data.query_texts, data.query_vectors))
-    for text, vector in queries[:WARM]:
+    # For the first time, with every page of the files that it reads still to be mapped, and then as it goes on.
+    first = time.process_time()
+    for text, vector in queries:
         peer.hybrid(text, vector)
+    first = time.process_time() - first
     waits, cpu = [], time.process_time()
     for text, vector in queries:
         started = time.perf_counter()
@@ -288,6 +291,7 @@ def search(peer, data, folder):
     waits.sort()
     rss, anonymous = memory()
     return {
+        "first_cpu_ms": first * 1e3 / len(queries),
         "cpu_ms": cpu * 1e3 / len(queries),
         "p50_ms": waits[len(waits) // 2] * 1e3,
         "p95_ms": waits[int(len(waits) * 0.95)] * 1e3,
@@ -329,6 +333,7 @@ def portolan_figures(program, data, work):
     return {
         "build_s": built["publish_s"] + built["optimise_s"],
         "build_cpu_s": built["publish_cpu_s"] + built["optimise_cpu_s"],
+        "first_cpu_ms": found["first"]["cpu_ms"],
         **{key: found["hybrid"][key] for key in ("cpu_ms", "p50_ms", "p95_ms")},
         **{key: found["memory"][key] for key in ("rss_mb", "anonymous_mb")},
         "recall": found["selections"]["all"]["recall"],
@@ -338,14 +343,14 @@ def portolan_figures(program, data, work):
 
 def table(kind, figures):
     print(f"\n{kind}\n")
-    print("| | CPU ms a query | p50 ms | p95 ms | recall@10 | RSS MB (anonymous) | build s (CPU) | |")
+    print("| | CPU ms a query (its first time) | p50 ms | p95 ms | recall@10 | RSS MB (anonymous) | build s (CPU) | |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, found in figures.items():
         if isinstance(found, str):
             print(f"| {name} | not run: {found} | | | | | | |")
             continue
         print(
-            f"| {name} | {found['cpu_ms']:.2f} | {found['p50_ms']:.2f} | {found['p95_ms']:.2f} | {found['recall']:.3f} "
+            f"| {name} | {found['cpu_ms']:.2f} ({found['first_cpu_ms']:.2f}) | {found['p50_ms']:.2f} | {found['p95_ms']:.2f} | {found['recall']:.3f} "
             f"| {found['rss_mb']} ({found['anonymous_mb']}) | {found['build_s']:.0f} ({found['build_cpu_s']:.0f}) "
             f"| {found['note']} |"
         )

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each step is a process of its own, so that the memory of one is not counted for another. `search` goes through
-//! `engine::retrieve` as a request does, with the vectors of the queries given.
+//! `engine::search` as a request does, with the vectors of the queries given.
 
 #![allow(
     clippy::unwrap_used,

@@ -195,7 +195,7 @@ mod tests {
             routes: Vec::new(),
             models: std::collections::BTreeMap::new(),
             vectors: None,
-            reranking: crate::engine::rerank::Reranking::nothing(),
+            reranking: Arc::new(crate::engine::rerank::Reranking::nothing()),
             decline_below: 0.5,
             chunking: indexer::chunk::Chunking::default(),
         };

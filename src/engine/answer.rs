@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::engine::citations::{Piece, Tracker};
 use crate::engine::listener::Listener;
-use crate::engine::retrieve::blocking;
 use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support};
 use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::{routes::Route, selector, tokens};
+use crate::index::work::blocking;
 use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
 
 /// Passages that a prompt can hold.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::engine::{Engine, search};
+use crate::engine::Engine;
+use crate::engine::search::Search;
 use crate::error::{Error, Result};
 use crate::telemetry;
 use crate::types::{Found, Passage, Query};
@@ -52,7 +53,7 @@ impl SearchCache {
     pub async fn search(&self, engine: &Engine, query: &Query) -> Result<Found> {
         if query.options().explain {
             // The times of another search explain nothing.
-            return search::run(engine, query).await;
+            return Search::new(engine, query)?.run().await;
         }
         let mut generations = Vec::with_capacity(query.collections().len());
         for name in query.collections() {
@@ -65,7 +66,11 @@ impl SearchCache {
             generations,
         };
         let made = async {
-            match search::run(engine, query).await {
+            let found = match Search::new(engine, query) {
+                Ok(search) => search.run().await,
+                Err(error) => Err(error),
+            };
+            match found {
                 Ok(found) if found.degraded.is_empty() => Ok(Arc::new(found)),
                 Ok(found) => Err(NotKept::Degraded(found)),
                 Err(error) => Err(NotKept::Failed(error)),

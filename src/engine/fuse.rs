@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::engine::retrieve::{Candidates, blocking};
+use crate::engine::retrieve::Candidates;
 use crate::error::Result;
+use crate::index::work::blocking;
 use crate::index::{Collection, Fusion};
 use crate::types::{ChunkId, Hit, Query, Scores};
 

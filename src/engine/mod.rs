@@ -24,7 +24,7 @@ pub mod record;
 mod removals;
 pub mod rerank;
 pub mod retrieve;
-mod search;
+pub mod search;
 mod shingles;
 pub mod suggest;
 pub mod support;
@@ -93,7 +93,7 @@ pub struct Parts {
     /// A vector server, when one is configured.
     pub vectors: Option<VectorFactory>,
     /// What moves the best candidates.
-    pub reranking: rerank::Reranking,
+    pub reranking: Arc<rerank::Reranking>,
     /// Support below which an answer is declined.
     pub decline_below: f32,
     /// How documents are cut.

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::engine::Engine;
 use crate::engine::fuse::Fused;
-use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::{Embedded, Embedder, Reranker, TextKind};
+use crate::index::work::blocking;
 use crate::index::{Asked, BITS, Collection, Comparison, Sketch};
 use crate::types::{Chunk, ChunkId, Hit, Mode, Step};
 

@@ -8,6 +8,7 @@ use crate::engine::fuse::{self, Fused};
 use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
+use crate::index::work::blocking;
 use crate::index::{Asked, Collection};
 use crate::types::{ChunkId, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Query, Step};
 
@@ -116,12 +117,13 @@ pub async fn candidates(
     if asked.text.is_empty() {
         return Ok(candidates);
     }
-    let (lexical, vector) = futures::join!(
-        leg(query.mode() != Mode::Vector, lexical_leg(collection, &asked, k)),
+    // The vector leg first: it waits for the embedder or a server, and the words are looked up meanwhile.
+    let (vector, lexical) = futures::join!(
         leg(
             query.mode() != Mode::Lexical,
             vector_leg(collection, embedder, &asked, k)
         ),
+        leg(query.mode() != Mode::Vector, lexical_leg(collection, &asked, k)),
     );
     candidates.gather([("lexical", lexical), ("vector", vector)])?;
     if asked.is_strict() {
@@ -225,14 +227,6 @@ async fn vector_leg(
         .pop()
         .ok_or_else(|| Error::Internal("the embedder gave no vector".into()))?;
     collection.vector(vector, &asked.filter, &asked.reader, k).await
-}
-
-/// Runs CPU work off the async threads.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(Error::Internal(format!("a worker ended early: {error}"))),
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
-//! A search from the legs to the page. Only the legs wait for others; what follows computes, on one worker.
+//! A search from the legs to the page, on one thread.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::engine::pool::{Pool, Searched};
-use crate::engine::retrieve::{self, blocking};
-use crate::engine::{Engine, explain, facets};
+use crate::engine::rerank::Reranking;
+use crate::engine::{Engine, explain, facets, retrieve};
 use crate::error::Result;
-use crate::index::directory;
+use crate::gateway::Embedder;
 use crate::index::matches::{Grouped, Matches, Matching, Ranked};
+use crate::index::{Collection, directory, work};
 use crate::telemetry;
 use crate::types::{
     ChunkId, Found, Group, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Page, Passage, Placed, Query, Scores, Total,
@@ -19,28 +21,50 @@ const DEEPEST: usize = MAX_OFFSET + MAX_LIMIT;
 /// Matches are counted up to here; what needs them all goes on.
 const COUNTED: usize = 10_000;
 
-/// Searches all collections of `query` at once.
-pub(super) async fn run(engine: &Engine, query: &Query) -> Result<Found> {
-    let pool = gather(engine, query).await?;
-    let mut unfiltered = None;
-    if query.options().explain && !query.filter().is_empty() {
-        unfiltered = Some(gather(engine, &query.unfiltered()).await?);
-    }
-    let query = query.clone();
-    blocking(move || page(pool, unfiltered.as_ref(), &query)).await
+/// Where a query is searched and with what.
+pub struct Search {
+    /// The collections that it names.
+    pub collections: Vec<Arc<Collection>>,
+    /// Makes its vector.
+    pub embedder: Arc<dyn Embedder>,
+    /// What moves the best candidates.
+    pub reranking: Arc<Reranking>,
+    /// What is asked.
+    pub query: Query,
 }
 
-async fn gather(engine: &Engine, query: &Query) -> Result<Pool> {
-    let collections = query.collections().iter();
-    let collections = collections
-        .map(|name| engine.collection(name))
-        .collect::<Result<Vec<_>>>()?;
-    let legs = collections
-        .iter()
-        .map(|one| retrieve::search(one, engine.embedder(), &engine.parts.reranking, query));
-    let retrieved = futures::future::try_join_all(legs).await?;
-    let found = collections.into_iter().zip(retrieved).collect();
-    Ok(Pool::new(found, query.options().explain))
+impl Search {
+    pub(super) fn new(engine: &Engine, query: &Query) -> Result<Self> {
+        let collections = query.collections().iter();
+        Ok(Self {
+            collections: collections.map(|name| engine.collection(name)).collect::<Result<_>>()?,
+            embedder: Arc::clone(engine.embedder()),
+            reranking: Arc::clone(&engine.parts.reranking),
+            query: query.clone(),
+        })
+    }
+
+    /// Searches all collections; what does not wait for others is computed on one thread.
+    pub async fn run(self) -> Result<Found> {
+        work::on_one_thread(async move {
+            let query = &self.query;
+            let pool = self.gather(query).await?;
+            let mut unfiltered = None;
+            if query.options().explain && !query.filter().is_empty() {
+                unfiltered = Some(self.gather(&query.unfiltered()).await?);
+            }
+            page(pool, unfiltered.as_ref(), query)
+        })
+        .await
+    }
+
+    async fn gather(&self, query: &Query) -> Result<Pool> {
+        let collections = self.collections.iter();
+        let legs = collections.map(|one| retrieve::search(one, &self.embedder, &self.reranking, query));
+        let retrieved = futures::future::try_join_all(legs).await?;
+        let found = self.collections.iter().cloned().zip(retrieved).collect();
+        Ok(Pool::new(found, query.options().explain))
+    }
 }
 
 /// From the candidates to the page.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
-use crate::engine::retrieve::blocking;
 use crate::error::Result;
 use crate::index::suggest::{self, Completion};
+use crate::index::work::blocking;
 use crate::types::Query;
 
 impl Engine {

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::engine::Engine;
 use crate::engine::measure::Judged;
-use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::index::Collection;
+use crate::index::work::blocking;
 
 /// The most questions that one run asks.
 const MOST: usize = 2_000;

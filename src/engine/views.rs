@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::engine::Engine;
-use crate::engine::retrieve::blocking;
 use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
+use crate::index::work::blocking;
 use crate::index::{Collection, Settings};
 use crate::store::{ConversationRow, MessageRow, StoredCitation};
 use crate::types::{Document, DocumentCard, DocumentId, Reader};

@@ -22,6 +22,7 @@ pub mod syntax;
 mod tokens;
 pub mod vectors;
 mod vocabulary;
+pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

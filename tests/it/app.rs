@@ -93,7 +93,7 @@ impl TestApp {
         let data = folder();
         let upstream = Upstream::start().await;
         let parts = Parts {
-            reranking: reranking(&upstream),
+            reranking: Arc::new(reranking(&upstream)),
             ..parts(&data, &upstream, embedder).await
         };
         let engine = Engine::open(parts).await.unwrap();
@@ -266,7 +266,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         routes,
         models,
         vectors: None,
-        reranking: Reranking::nothing(),
+        reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.3,
         chunking: Chunking::default(),
     }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::sample::{Sample, half};
 use crate::engine::evidence;
 use crate::engine::measure::compare;
-use crate::engine::retrieve::blocking;
 use crate::error::Result;
+use crate::index::work::blocking;
 use crate::index::{Collection, Fusion};
 use crate::types::{Hit, Outcome, Passage, Reader};
 

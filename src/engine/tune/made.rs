@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::sample::hash;
 use crate::engine::measure::Judged;
-use crate::engine::retrieve::blocking;
 use crate::error::Result;
 use crate::index::Collection;
+use crate::index::work::blocking;
 use crate::types::{Document, Reader};
 
 /// Documents that are looked at; which ones is up to the hash of their names.

@@ -9,9 +9,10 @@ use crate::engine::Engine;
 use crate::engine::fuse::{self, Coverage, Fused, Legs};
 use crate::engine::measure::{Figures, Judged};
 use crate::engine::rerank::{self, Opinions, Subject};
-use crate::engine::retrieve::{self, CANDIDATES, blocking};
+use crate::engine::retrieve::{self, CANDIDATES};
 use crate::engine::tune::logit::Choice;
 use crate::error::Result;
+use crate::index::work::blocking;
 use crate::index::{Collection, Fusion};
 use crate::types::{ChunkId, Hit, Mode, Query, QueryInput, Reader};
 
