@@ -1,9 +1,9 @@
 // One turn: the question, the answer with its marks, the verdict, the sources, and what went wrong.
 import { lazy, memo, Suspense, useDeferredValue, useMemo } from "react";
-import { ChipContext } from "./Chip";
-import { targets, withoutHalfMark } from "./marks";
+import { marks, withoutHalfMark } from "./marks";
 import { PassageList } from "./PassageList";
-import type { Cited } from "./SourcePane";
+import { Plain } from "./Plain";
+import type { Cited } from "./source";
 import { isRunning, type Turn } from "./turn";
 import type { Usage, Verdict } from "./wire";
 
@@ -11,17 +11,20 @@ const Markdown = lazy(() => import("./Markdown"));
 
 interface Props {
   turn: Turn;
+  /** Whether a model wrote it. Anything else is shown as it stands. */
+  written: boolean;
   busy: boolean;
   onSource: (cited: Cited) => void;
   onRetry: (question: string) => void;
 }
 
-export const Answer = memo(function Answer({ turn, busy, onSource, onRetry }: Props) {
+export const Answer = memo(function Answer({ turn, written, busy, onSource, onRetry }: Props) {
   const running = isRunning(turn);
   // Parsing Markdown may lag behind the stream; typing and scrolling may not.
   const shown = useDeferredValue(turn);
-  const text = running ? withoutHalfMark(shown.text) : shown.text;
-  const chips = useMemo(() => ({ targets: targets(shown), onSource }), [shown, onSource]);
+  const found = useMemo(() => marks(shown.text, shown.citations), [shown.text, shown.citations]);
+  const text = running ? withoutHalfMark(shown.text, found) : shown.text;
+  const plain = <Plain text={text} marks={found} onSource={onSource} />;
   const incomplete = turn.state === "failed" || turn.state === "stopped" || turn.state === "incomplete";
   const declined = turn.verdict?.verdict === "declined";
   return (
@@ -29,11 +32,7 @@ export const Answer = memo(function Answer({ turn, busy, onSource, onRetry }: Pr
       <h2 className="question">{turn.question}</h2>
       <div className="answer" aria-busy={running}>
         {turn.state === "waiting" && <p className="waiting"><span className="needle" aria-hidden="true" />{waiting(turn)}</p>}
-        <ChipContext value={chips}>
-          <Suspense fallback={<p className="plain">{text}</p>}>
-            {text && <Markdown text={text} />}
-          </Suspense>
-        </ChipContext>
+        {text && (written ? <Suspense fallback={plain}><Markdown text={text} marks={found} onSource={onSource} /></Suspense> : plain)}
         {turn.cut && <p className="incomplete">Cut: the model reached its limit here, so the answer may lack its end.</p>}
         {incomplete && <p className="incomplete">{turn.text ? "Incomplete: the answer ends here." : "No answer was given."}</p>}
       </div>

@@ -1,5 +1,5 @@
 // The asking view: the thread of turns and the box below it.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Answer } from "./Answer";
 import { EXAMPLES } from "./examples";
 import { Rose } from "./Icons";
@@ -20,6 +20,7 @@ export function Chat({ chat, routes, collections, onSource }: Props) {
   const [collection, setCollection] = useState("");
   const thread = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLTextAreaElement>(null);
+  const models = useMemo(() => new Set(routes.filter((one) => one.kind === "gateway").map((one) => one.name)), [routes]);
   const chosen = route || routes.find((one) => one.default)?.name || "";
 
   useEffect(() => {
@@ -41,7 +42,7 @@ export function Chat({ chat, routes, collections, onSource }: Props) {
       <div className="thread" ref={thread} role="region" aria-label="Conversation" tabIndex={0}>
         {chat.problem && <p className="banner bad" role="alert"><strong>{chat.problem.title}</strong> {chat.problem.detail}</p>}
         {chat.turns.length === 0 ? <Empty onAsk={ask} /> : chat.turns.map((turn) => (
-          <Answer key={turn.key} turn={turn} busy={chat.busy} onSource={onSource} onRetry={ask} />
+          <Answer key={turn.key} turn={turn} written={models.has(turn.route ?? "")} busy={chat.busy} onSource={onSource} onRetry={ask} />
         ))}
       </div>
       <form className="composer" onSubmit={(event) => { event.preventDefault(); ask(text); }}>
