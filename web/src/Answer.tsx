@@ -6,6 +6,7 @@ import { PassageList } from "./PassageList";
 import { Plain } from "./Plain";
 import { sentence, Trouble } from "./Trouble";
 import type { Cited } from "./source";
+import { tangled } from "./tangled";
 import { isRunning, type Turn } from "./turn";
 import type { Usage, Verdict } from "./wire";
 
@@ -38,7 +39,8 @@ export const Answer = memo(function Answer({ turn, written, busy, onSource, onRe
       <h2 className="question" dir="auto">{turn.question}</h2>
       <div className="answer" dir="auto" aria-busy={running}>
         {turn.state === "waiting" && <p className="waiting"><span className="needle" aria-hidden="true" />{waiting(turn)}</p>}
-        {text && (written ? <Whole fallback={plain}><Suspense fallback={plain}><Markdown text={text} marks={found} onSource={onSource} /></Suspense></Whole> : <div className="verbatim">{plain}</div>)}
+        {text && (written && !tangled(text) ? <Whole fallback={plain}><Suspense fallback={plain}><Markdown text={text} marks={found} onSource={onSource} /></Suspense></Whole> : <div className="verbatim">{plain}</div>)}
+        {turn.state === "streaming" && <p className="waiting"><span className="needle" aria-hidden="true" />Still writing</p>}
         {turn.cut && <p className="incomplete">Cut: the model reached its limit here, so the answer may lack its end.</p>}
         {incomplete && <p className="incomplete">{turn.text ? "Incomplete: the answer breaks off here." : "No answer was given."} {sentence(turn.reason)}</p>}
       </div>
