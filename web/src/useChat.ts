@@ -7,6 +7,7 @@ import type { ConversationHead, Problem } from "./wire";
 const asProblem = (error: unknown): Problem =>
   error instanceof api.Refused ? error.problem : { title: "The answer broke off", detail: "The connection was lost on the way." };
 const GONE: Problem = { title: "This conversation has been deleted.", detail: "Try again to ask it in a new one." };
+const LOST: Problem = { title: "This conversation is not here any more.", detail: "It may have been deleted." };
 
 export interface Choice {
   route?: string;
@@ -93,7 +94,8 @@ export function useChat() {
       const stored = await api.conversation(conversation);
       if (own === opening.current) show(conversation, fromMessages(stored.messages));
     } catch (error) {
-      if (own === opening.current) setProblem(asProblem(error));
+      const told = asProblem(error);
+      if (own === opening.current) setProblem(told.status === 404 ? LOST : told);
     }
   }, [show]);
 
