@@ -51,7 +51,7 @@ export const Answer = memo(function Answer({ turn, written, busy, onSource, onRe
         <div className="after">
           {again && <button type="button" disabled={busy} onClick={() => onRetry(turn.question)}>Try again</button>}
           {incomplete && !again && <button type="button" onClick={() => onEdit(turn.question)}>Change the question</button>}
-          {turn.text && <Copy turn={turn} />}
+          {turn.text && !declined && <Copy turn={turn} />}
           <p className="facts">{facts(turn, written)}</p>
         </div>
       )}
