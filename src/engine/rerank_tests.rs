@@ -208,3 +208,23 @@ fn judgements_that_tell_nothing_apart_change_nothing() {
     check(&[3.0, 2.0, 1.0], &[Some(0.5)], 0.9, &[0, 1, 2]);
     check(&[], &[], 1.0, &[]);
 }
+
+#[test]
+fn an_identifier_stays_first_and_what_nobody_judged_stays_where_it_was() {
+    let check = |exact: usize, judged: &[(usize, f32)], expected: &[u128]| {
+        let mut list = fused(&[3.0, 2.0, 1.0]);
+        list[0].scores.exact = exact;
+        let opinion = |(at, score): &(usize, f32)| (list[*at].chunk, *score);
+        let opinions = Opinions {
+            scores: judged.iter().map(opinion).collect(),
+            weight: 1.0,
+        };
+        reorder(&mut list, &opinions);
+        let order: Vec<u128> = list.iter().map(|hit| hit.chunk.0.as_u128()).collect();
+        assert_eq!(order, expected, "{exact} {judged:?}");
+    };
+    let reversed = [(0, 0.1), (1, 0.2), (2, 0.9)];
+    check(0, &reversed, &[2, 1, 0]);
+    check(2, &reversed, &[0, 2, 1]);
+    check(0, &[], &[0, 1, 2]);
+}

@@ -190,14 +190,17 @@ async fn synonyms_are_set_for_one_collection() {
     let path = "/v1/collections/default/settings";
     let lexical = json!({ "query": "vacation", "mode": "lexical" });
     assert!(uris(&search(&app, &lexical).await).is_empty());
-    assert_eq!(app.get(path).await, (200, json!({ "synonyms": [] })));
+    let (_, unset) = app.get(path).await;
+    assert_eq!(unset["synonyms"], json!([]));
     let put = async |body: Value| {
         let response = app.request("PUT", path).json(&body).send().await.unwrap();
         let status = response.status().as_u16();
         (status, response.json::<Value>().await.unwrap())
     };
-    let settings = json!({ "synonyms": [["vacation", "paid leave"]] });
-    assert_eq!(put(settings.clone()).await, (200, settings.clone()));
+    let change = json!({ "synonyms": [["vacation", "paid leave"]] });
+    let mut settings = unset;
+    settings["synonyms"] = change["synonyms"].clone();
+    assert_eq!(put(change).await, (200, settings.clone()));
     assert_eq!(put(json!({})).await, (200, settings.clone()));
     assert_eq!(app.get(path).await, (200, settings));
     assert_eq!(uris(&search(&app, &lexical).await), ["leave.md"]);

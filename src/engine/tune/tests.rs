@@ -155,3 +155,15 @@ fn the_order_of_the_questions_changes_nothing() {
     let repeated = |fitted: &Fitted| fitted.report["halvings"]["chosen"].clone();
     assert!(near(&repeated(&forward), &repeated(&backward)));
 }
+
+#[test]
+fn a_fusion_is_judged_with_the_reranker_behind_it() {
+    let mut sample = sample(3, (5, 7), false);
+    assert!(sample.worth(&Fusion::default()) < 0.9);
+    let score = |at: u32| (chunk(3, at), if at == 3 { 0.9 } else { 0.1 });
+    sample.opinions = Opinions {
+        scores: (0..CANDIDATES).map(score).collect(),
+        weight: 1.0,
+    };
+    assert!((sample.worth(&Fusion::default()) - 1.0).abs() < 1e-9);
+}
