@@ -5,6 +5,8 @@ mod html;
 mod markdown;
 mod page;
 mod pdf;
+mod pdf_cycles;
+mod pdf_sizes;
 mod plain;
 
 use crate::types::{Document, DocumentId, Item};
