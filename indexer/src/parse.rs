@@ -29,8 +29,8 @@ pub enum ParseError {
         /// What the reader said.
         cause: String,
     },
-    /// Elements inside elements beyond reason; the time to parse grows with the square of the depth.
-    #[error("`{0}` nests over 10,000 elements; that is no page")]
+    /// Elements beyond reason; the time to parse grows with the square of their depth.
+    #[error("`{0}` nests over 1,000 elements or holds over 2,000,000; split it into smaller pages")]
     TooDeep(String),
     /// More text than `MAX_TEXT_BYTES`.
     #[error("`{0}` holds over 16 MB of text; split it into smaller files")]
@@ -56,12 +56,12 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
     } else {
         let text = plain::decode(&item.bytes).ok_or_else(|| ParseError::Undecodable(item.uri.clone()))?;
         limit(item, &text)?;
-        match kind {
+        let page = match kind {
             Kind::Markdown => markdown::parse(&text),
-            Kind::Html if html::depth(&text) > html::DEEPEST => return Err(ParseError::TooDeep(item.uri.clone())),
             Kind::Html => html::parse(&text),
-            Kind::Plain | Kind::Pdf => plain::parse(&text),
-        }
+            Kind::Plain | Kind::Pdf => Ok(plain::parse(&text)),
+        };
+        page.map_err(|html::TooDeep| ParseError::TooDeep(item.uri.clone()))?
     };
     limit(item, &page.text)?;
     Ok(finish(item, page, fingerprint))
