@@ -14,6 +14,8 @@ use page::Page;
 
 /// More text than this is a data set, not a document.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
+/// The longest title of a document or a heading.
+pub const MAX_TITLE_BYTES: usize = 500;
 
 /// Why an item is no document.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -82,8 +84,20 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         .get("title")
         .and_then(|title| title.as_str())
         .map(str::to_owned);
-    let title = given.or(page.title).filter(|title| !title.trim().is_empty());
-    let title = title.or_else(|| page.headings.first().map(|heading| heading.title.clone()));
+    // It stands before every chunk, in prompts and on terminals.
+    let given = given.map(|title| one_line(&title)).filter(|title| !title.is_empty());
+    let own = page
+        .title
+        .map(|title| one_line(&title))
+        .filter(|title| !title.is_empty());
+    for heading in &mut page.headings {
+        heading
+            .title
+            .truncate(heading.title.floor_char_boundary(MAX_TITLE_BYTES));
+    }
+    let title = given
+        .or(own)
+        .or_else(|| page.headings.first().map(|heading| heading.title.clone()));
     let mut metadata = page.metadata;
     metadata.extend(item.metadata.clone());
     Document {
@@ -96,6 +110,28 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         principals: item.principals.clone(),
         fingerprint: fingerprint.to_owned(),
     }
+}
+
+/// The beginning of a title without characters that steer a terminal or hide; white space is one space.
+fn one_line(title: &str) -> String {
+    let mut line = String::new();
+    for word in title.split(|c: char| c.is_whitespace() || c.is_control()) {
+        let word = word.replace(is_hidden, "");
+        if !line.is_empty() && !word.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+        if line.len() > MAX_TITLE_BYTES {
+            break;
+        }
+    }
+    line.truncate(line.floor_char_boundary(MAX_TITLE_BYTES));
+    line
+}
+
+/// Marks of direction and characters without width.
+fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn stem(uri: &str) -> String {
@@ -210,6 +246,26 @@ mod tests {
         assert_eq!(
             document(&item("a.txt", &long), "f").unwrap_err(),
             ParseError::TooLong("a.txt".into())
+        );
+    }
+
+    #[test]
+    fn a_title_is_one_short_line_without_hidden_characters() {
+        let check = |given: &str, expected: &str| {
+            let mut item = item("a.md", b"x");
+            item.metadata.insert("title".into(), given.into());
+            assert_eq!(document(&item, "f").unwrap().title, expected, "{given:?}");
+        };
+        check("\u{1b}[2J \u{202e}One\r\n two\t\u{0}three\u{200b}", "[2J One two three");
+        check(" \u{200b}\n", "a");
+        check(&" ".repeat(2_000_000), "a");
+        check(&format!("{}é", "a".repeat(499)), &"a".repeat(499));
+        let heading = document(&item("a.md", format!("# {}", "é".repeat(1_000)).as_bytes()), "f").unwrap();
+        assert_eq!((heading.title.len(), heading.headings[0].title.len()), (500, 500));
+        let html = format!("<title>{}</title>x", "a ".repeat(1_000));
+        assert_eq!(
+            document(&item("a.html", html.as_bytes()), "f").unwrap().title.len(),
+            500
         );
     }
 
