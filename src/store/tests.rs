@@ -31,6 +31,7 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
     let passage = |citation: &Citation| json!({"number": citation.number, "document": citation.document, "collection": "default", "text": "t"});
     AnswerRecord {
         id: id.into(),
+        question: None,
         run: "run".into(),
         route: "extractive".into(),
         text: text.into(),
@@ -44,6 +45,14 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
             ..Usage::default()
         }),
         problem: None,
+    }
+}
+
+fn answered(question: String, id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
+    let question = Some(question);
+    AnswerRecord {
+        question,
+        ..answer(id, text, citations)
     }
 }
 
@@ -64,9 +73,9 @@ async fn begin(store: &Store, title: &str, owner: &str) -> String {
 async fn a_conversation_comes_back_as_it_was_kept() {
     let (_folder, store) = open().await;
     let id = begin(&store, "Leave", "anna").await;
-    store.add_question(&id, "How long?").await.expect("question");
+    let question = store.add_question(&id, "How long?").await.expect("question");
     let text = "Fünf Tage [1].";
-    let kept = answer("a1", text, vec![citation("a.md", 1, text, "Fünf Tage")]);
+    let kept = answered(question, "a1", text, vec![citation("a.md", 1, text, "Fünf Tage")]);
     store.add_answer(&id, &kept).await.expect("answer");
 
     let (head, messages) = store.messages(&id, "anna").await.expect("messages");
@@ -125,8 +134,8 @@ async fn turns_are_the_last_complete_ones_oldest_first() {
     let (_folder, store) = open().await;
     let id = begin(&store, "t", "anna").await;
     for (n, complete) in [(1, true), (2, true), (3, false), (4, true)] {
-        store.add_question(&id, &format!("q{n}")).await.expect("question");
-        let mut record = answer(&format!("a{n}"), &format!("a{n}"), Vec::new());
+        let question = store.add_question(&id, &format!("q{n}")).await.expect("question");
+        let mut record = answered(question, &format!("a{n}"), &format!("a{n}"), Vec::new());
         record.complete = complete;
         store.add_answer(&id, &record).await.expect("answer");
     }
@@ -139,6 +148,29 @@ async fn turns_are_the_last_complete_ones_oldest_first() {
         message(Role::Assistant, "a4"),
     ];
     assert_eq!(turns, expected);
+}
+
+#[tokio::test]
+async fn answers_stay_with_their_questions_however_they_overtake() {
+    let (_folder, store) = open().await;
+    let id = begin(&store, "t", "anna").await;
+    let first = store.add_question(&id, "q1").await.expect("question");
+    let second = store.add_question(&id, "q2").await.expect("question");
+    for (question, words) in [(second, "a2"), (first, "a1")] {
+        let record = answered(question, words, words, Vec::new());
+        store.add_answer(&id, &record).await.expect("answer");
+    }
+    let expected = ["q1", "a1", "q2", "a2"];
+    let turns = store.turns(&id, 9).await.expect("turns");
+    assert_eq!(
+        turns.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>(),
+        expected
+    );
+    let (_, messages) = store.messages(&id, "anna").await.expect("messages");
+    assert_eq!(
+        messages.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[tokio::test]
@@ -239,7 +271,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 2; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 3; start the newer portolan"),
         "{detail}"
     );
 }
