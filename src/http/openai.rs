@@ -289,7 +289,7 @@ fn usage(usage: &Usage) -> Value {
     json!({
         "prompt_tokens": usage.tokens_in,
         "completion_tokens": usage.tokens_out,
-        "total_tokens": usage.tokens_in + usage.tokens_out,
+        "total_tokens": usage.tokens_in.saturating_add(usage.tokens_out),
         "prompt_tokens_details": { "cached_tokens": usage.cached },
     })
 }
