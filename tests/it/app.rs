@@ -70,9 +70,13 @@ impl TestApp {
 
     /// The same with another embedder.
     pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
+        Self::at(folder(), settings, embedder).await
+    }
+
+    /// The same in a data folder of the test's own.
+    pub async fn at(data: PathBuf, settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let data = folder();
         let upstream = Upstream::start().await;
         let engine = Engine::open(parts(&data, &upstream, embedder).await).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -235,7 +239,7 @@ impl Events {
 }
 
 /// A folder that goes after the test's run time: the vector engine writes when it is dropped.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     thread_local! {
         static FOLDERS: RefCell<Vec<tempfile::TempDir>> = RefCell::default();
     }
