@@ -357,6 +357,7 @@ impl IngestRun {
         }
         if let Err(error) = self.note().await {
             tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
+            self.engine.remember(self.record.clone());
         }
     }
 }

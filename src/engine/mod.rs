@@ -39,7 +39,7 @@ use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
-use crate::store::Store;
+use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
 
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
@@ -102,6 +102,8 @@ pub struct Engine {
     /// Batches and removals are published in turn, so that none brings back what another removed.
     publishing: tokio::sync::Mutex<()>,
     removals: removals::Removals,
+    /// How jobs ended whose end could not be written down.
+    unwritten: RwLock<BTreeMap<String, JobRecord>>,
     /// What may wait to be indexed, in KiB.
     queue: Arc<tokio::sync::Semaphore>,
     /// Two callers must not open one collection at once.
@@ -120,6 +122,7 @@ impl Engine {
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
             removals: removals::Removals::default(),
+            unwritten: RwLock::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
             opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -130,10 +133,12 @@ impl Engine {
         let entries =
             std::fs::read_dir(&folder).map_err(|error| Error::storage("cannot read the data folder", error))?;
         for entry in entries.flatten() {
-            if let Some(name) = entry.file_name().to_str()
-                && collection_name(name).is_ok()
-            {
-                engine.open_collection(name).await?;
+            let name = entry.file_name();
+            match name.to_str() {
+                Some(name) if collection_name(name).is_ok() && entry.path().is_dir() => {
+                    drop(engine.open_collection(name).await?);
+                }
+                _ => tracing::warn!(path = %entry.path().display(), "this is no collection; move it somewhere else"),
             }
         }
         Ok(Arc::new(engine))

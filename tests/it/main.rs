@@ -9,6 +9,7 @@ mod cli;
 mod failures;
 mod golden;
 mod guide;
+mod hostile;
 mod indexing;
 mod input;
 mod library;
