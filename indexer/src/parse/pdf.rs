@@ -247,6 +247,31 @@ mod tests {
         }
     }
 
+    /// A PDF whose table of contents is a stream: object 2 of the head, then object 3.
+    fn tabled(facts: &str, table: &[u8]) -> Vec<u8> {
+        let mut file = b"%PDF-1.5\n".to_vec();
+        let first = file.len();
+        file.extend(b"1 0 obj\n<< /Length 2 0 R >>\nstream\nx\nendstream\nendobj\n");
+        let start = file.len();
+        let entry = [1, 0, first as u8, 0];
+        let table = [&[0, 0, 0, 0], &entry[..], table].concat();
+        let facts = format!("/Type /XRef /Size 3 /Root 1 0 R {facts}");
+        file.extend([b"3 0 obj\n", &stream(&facts, &table)[..], b"\nendobj\n"].concat());
+        file.extend(format!("startxref\n{start}\n%%EOF\n").into_bytes());
+        file
+    }
+
+    #[test]
+    fn a_table_of_contents_without_an_end_is_refused() {
+        // Object 2 lies in the stream that is object 2.
+        refused(&tabled("/W [1 2 1]", &[2, 0, 2, 0]), "cross-reference table");
+        refused(
+            &tabled("/#57 [0 0 0] /Index [0 4000000000]", &[]),
+            "cross-reference table",
+        );
+        refused(&tabled("/W [1 9000000000000000 1]", &[]), "cross-reference table");
+    }
+
     fn packed(bytes: &[u8]) -> Vec<u8> {
         use std::io::Write;
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());

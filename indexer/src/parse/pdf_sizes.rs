@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use pdf_extract::{Dictionary, Document, LoadOptions, Object, Stream};
 
+use super::pdf_xref;
+
 /// A stream that unpacks to more is refused, in bytes.
 pub const LARGEST: usize = if cfg!(test) { 4 << 20 } else { 256 << 20 };
 /// All streams of a file together.
@@ -16,6 +18,7 @@ const REFUSED: &[u8] = b"PortolanRefused";
 /// Opens a file without a password; nothing of it unpacks to more than `LARGEST`.
 pub fn open(bytes: &[u8]) -> Result<Document, String> {
     check_packed(bytes)?;
+    pdf_xref::check(bytes)?;
     let options = LoadOptions::with_filter(|id, object| Some((id, without_bomb(object))));
     let mut document = Document::load_mem_with_options(bytes, options).map_err(|cause| cause.to_string())?;
     if document.is_encrypted() {
@@ -98,16 +101,18 @@ fn check_packed(bytes: &[u8]) -> Result<(), String> {
         if window != b"stream" || bytes[..at].ends_with(b"end") {
             continue;
         }
-        let data = &bytes[at + window.len()..];
-        let blanks = data.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
-        let line = data[..blanks]
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(blanks, |end| end + 1);
-        whole += packed(&data[line..])?;
+        whole += packed(data(&bytes[at + window.len()..]))?;
         within(whole, MOST)?;
     }
-    check_widths(bytes)
+    Ok(())
+}
+
+/// The data after the word `stream`: it begins on the next line.
+pub fn data(after: &[u8]) -> &[u8] {
+    let blanks = after.iter().take_while(|byte| b" \t".contains(byte)).count();
+    let rest = &after[blanks..];
+    let line = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"));
+    line.or_else(|| rest.strip_prefix(b"\r")).unwrap_or(rest)
 }
 
 fn packed(data: &[u8]) -> Result<usize, String> {
@@ -133,33 +138,6 @@ fn packed(data: &[u8]) -> Result<usize, String> {
         whole += within(count.bytes, LARGEST)?;
     }
     Ok(whole)
-}
-
-/// The reader makes room for a column of the cross-reference table before it looks whether there is one.
-fn check_widths(bytes: &[u8]) -> Result<(), String> {
-    for key in [&b"/W"[..], b"/#57"] {
-        for at in bytes
-            .windows(key.len())
-            .enumerate()
-            .filter(|(_, window)| *window == key)
-            .map(|(at, _)| at)
-        {
-            let after = bytes[at + key.len()..]
-                .iter()
-                .skip_while(|byte| byte.is_ascii_whitespace());
-            let mut digits = 0;
-            for byte in after
-                .skip_while(|byte| **byte == b'[')
-                .take_while(|byte| b" \t\r\n0123456789".contains(byte))
-            {
-                digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-                if digits > 8 {
-                    return Err("its cross-reference table is damaged".to_owned());
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The reader goes on with `object` as it is left here, and takes what comes back for one out of an object stream,
