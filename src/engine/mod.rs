@@ -95,6 +95,7 @@ pub struct Parts {
 /// Search, answers and indexing over the open collections.
 pub struct Engine {
     parts: Parts,
+    most_collections: usize,
     cache: cache::SearchCache,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
@@ -115,8 +116,14 @@ pub struct Engine {
 impl Engine {
     /// Opens every collection in the data folder.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        Self::bounded(parts, usize::MAX).await
+    }
+
+    /// The same; where there are `most_collections`, no other one is made.
+    pub async fn bounded(parts: Parts, most_collections: usize) -> Result<Arc<Self>> {
         let engine = Self {
             parts,
+            most_collections,
             cache: cache::SearchCache::new(),
             collections: RwLock::default(),
             indexing: Arc::default(),
@@ -180,6 +187,13 @@ impl Engine {
             return Ok(open);
         }
         let folder = self.collections_folder().join(collection_name(name)?);
+        let most = self.most_collections;
+        if !folder.exists() && self.open_collections().len() >= most {
+            let mend = "name one of them, or raise `collections` under `[limits]` in portolan.toml";
+            return Err(Error::Conflict(format!(
+                "there are {most} collections, and no more are made; {mend}"
+            )));
+        }
         let embedder = &self.parts.embedder;
         let vectors = match &self.parts.vectors {
             Some(factory) => Some(factory(name, embedder.dimension())?),

@@ -16,6 +16,7 @@ use super::routes::Route;
 use super::secret::Secret;
 use super::stream::{Call, deltas, late};
 use super::{ChatModel, DeltaStream, config, failure};
+use crate::config::without_password;
 use crate::error::{Error, Result, UpstreamKind};
 use crate::types::{Delta, Prompt, Role};
 
@@ -53,7 +54,10 @@ impl PortkeyModel {
         }
         let address = format!("{}/chat/completions", gateway.url.trim_end_matches('/'));
         let url = reqwest::Url::parse(&address).map_err(|cause| {
-            let detail = format!("`{}` is no address of a gateway: {cause}", gateway.url);
+            let detail = format!(
+                "`{}` is no address of a gateway: {cause}",
+                without_password(&gateway.url)
+            );
             Error::bad_input("/gateway", detail)
         })?;
         let mut headers = HeaderMap::new();

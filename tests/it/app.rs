@@ -14,6 +14,7 @@ use portolan::error::Result;
 use portolan::gateway::portkey::{Gateway, PortkeyModel};
 use portolan::gateway::routes::{Route, RouteKind, Strategy, Target, Timers};
 use portolan::gateway::{ChatModel, Embedder, TextKind};
+use portolan::http::serve::{Connections, serve};
 use portolan::http::{HttpSettings, HttpState, router};
 use portolan::store::Store;
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(400);
 /// Length of the test vectors.
 const DIMENSION: usize = 32;
+
+/// The most collections of a service.
+pub const MOST_COLLECTIONS: usize = 8;
 
 /// A question that `backup.md` answers.
 pub const QUESTION: &str = "When does the backup run every night?";
@@ -78,11 +82,14 @@ impl TestApp {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let upstream = Upstream::start().await;
-        let engine = Engine::open(parts(&data, &upstream, embedder).await).await.unwrap();
+        let engine = Engine::bounded(parts(&data, &upstream, embedder).await, MOST_COLLECTIONS)
+            .await
+            .unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(HttpState::new(engine.clone(), settings));
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let connections = Connections::default();
+        tokio::spawn(serve(listener, service, connections, std::future::pending()));
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self {
             url,
