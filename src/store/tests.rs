@@ -296,3 +296,25 @@ async fn a_second_owner_of_the_data_is_refused_until_the_first_is_gone() {
     drop(first);
     Store::open(&file).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_new_data_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().expect("folder");
+    let folder = home.path().join("data");
+    let _store = Store::open(&folder.join("portolan.sqlite")).await.expect("store");
+    let mode = std::fs::metadata(folder).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_broken_database_is_told_with_its_mend() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("portolan.sqlite");
+    std::fs::write(&file, "no database ".repeat(1_000)).expect("written");
+    let message = Store::open(&file).await.expect_err("it is broken").to_string();
+    assert!(
+        message.contains("portolan.sqlite") && message.contains("; put it back"),
+        "{message}"
+    );
+}
