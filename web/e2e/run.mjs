@@ -35,6 +35,13 @@ async function citedEqualsQuote(page) {
   must(seen, "the marked words are not in view");
 }
 
+/** What the route of a model would send. */
+async function script(page, events) {
+  const body = [["started", { run: "r", conversation: "c", message: "m", route: "demo-llm" }], ...events]
+    .map(([event, data], at) => `id: ${at + 1}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`).join("");
+  await page.route("**/v1/chat", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+}
+
 const checks = {
   "an answer carries chips that open the source at the quoted words": async (browser) => {
     const { page, complaints } = await open(browser);
@@ -180,6 +187,81 @@ const checks = {
     await page.getByText("try again in 2 s").waitFor();
     await accessible(page, "failed");
   },
+  "only a citation makes a chip, HTML is text, and a link shows its host": async (browser) => {
+    const { page, complaints } = await open(browser);
+    const text = "So it is [1]. Not items[1], [1](https://evil.invalid/) or [^1].\n\n<b>Option<Lamp></b> ![x](https://evil.invalid/x.png)\n\n[^1]: x";
+    await script(page, [["text", { delta: text }], ["citation", { number: 1, answer_range: [0, 8], document: "d", source_range: [0, 1], quote: "q", checked: true, title: "T", uri: "u", collection: "default" }], ["done", { finish_reason: "stop" }]]);
+    await ask(page, QUESTION);
+    await page.locator(".prose .chip").waitFor();
+    must((await page.locator(".chip").count()) === 1, "a mark was forged");
+    const shown = await page.locator(".prose").innerText();
+    must(shown.includes("<b>Option<Lamp></b>") && shown.includes("items[1]"), `lost: ${shown}`);
+    const links = await page.locator(".prose a").allInnerTexts();
+    must(links.length === 2 && links.every((one) => one.includes("evil.invalid")), `links: ${links.join(" | ")}`);
+    must(complaints.length === 0, complaints.join("\n"));
+  },
+  "two tabs ask at once in one conversation, and each answer stays with its question": async (browser) => {
+    const { page } = await open(browser);
+    await ask(page, QUESTION);
+    await page.locator(".conversations li.current").waitFor();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.locator(".turn").waitFor();
+    await Promise.all([ask(page, UNANSWERABLE), ask(other, QUESTION)]);
+    await page.locator(".behind button").click();
+    await page.waitForFunction(() => document.querySelectorAll(".turn").length === 3);
+    for (const turn of await page.locator(".turn").all()) {
+      const declined = (await turn.locator(".question").innerText()) === UNANSWERABLE;
+      must((await turn.locator(".chip").count() === 0) === declined, "an answer stands below another question");
+    }
+    await other.locator(".conversations li.current .delete").click();
+    await other.locator(".conversations li.current .delete").click();
+    await other.locator("#welcome").waitFor();
+    await ask(page, QUESTION);
+    await page.locator(".turn .banner").getByText("This conversation has been deleted").waitFor();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.locator(".turn:last-of-type .chip").first().waitFor();
+  },
+  "a refusal is told in words, with a retry only where it may help": async (browser) => {
+    const { page } = await open(browser);
+    for (const [status, retry] of [[401, false], [404, false], [413, false], [429, true], [500, true]]) {
+      await page.route("**/v1/chat", (route) => route.fulfill({ status, contentType: "application/problem+json", body: JSON.stringify({ title: "T", status, detail: `detail of ${status}` }) }));
+      await ask(page, QUESTION);
+      await page.getByText(`Detail of ${status}.`).waitFor();
+      const turn = page.locator(".turn").last();
+      must((await turn.getByRole("button", { name: "Try again" }).count() > 0) === retry, `${status}: retry is ${!retry}`);
+      await page.unroute("**/v1/chat");
+    }
+    await page.route("**/v1/chat", (route) => route.abort());
+    await ask(page, QUESTION);
+    await page.locator(".turn .banner").getByText("Portolan cannot be reached").waitFor();
+  },
+  "an answer is copied with its sources": async (browser) => {
+    const { page } = await open(browser);
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await ask(page, QUESTION);
+    await page.getByRole("button", { name: "Copy with sources" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    must(/\[1\].*\n\nSources\n\[1\] .+: “.+”/s.test(copied), copied);
+  },
+  "a search outlives a look at the chat, and ? lists the keys": async (browser) => {
+    const { page } = await open(browser);
+    await page.locator('.tabs a[href="#search"]').click();
+    await page.locator("input#box").fill(QUERY);
+    await page.keyboard.press("Enter");
+    await page.locator(".passages mark").first().waitFor();
+    await page.locator(".tabs a").first().click();
+    await page.locator("textarea#box").waitFor();
+    await page.goBack();
+    await page.locator(".passages mark").first().waitFor();
+    await page.locator("h1").click();
+    await page.keyboard.press("?");
+    await page.locator("dialog.help[open]").waitFor();
+    await accessible(page, "keys");
+    await page.keyboard.press("Escape");
+    must((await page.locator("dialog.help[open]").count()) === 0, "Esc does not close the keys");
+  },
   "stopping keeps what came": async (browser) => {
     const { page } = await open(browser);
     await page.route("**/v1/chat", () => undefined); // never answered
@@ -217,6 +299,17 @@ for (const scheme of ["light", "dark"]) {
       await page.keyboard.press("Enter");
       await page.locator(".passages mark").first().waitFor();
       await look("search");
+      await page.locator('.tabs a').first().click();
+      await script(page, [["text", { delta: `كم عدد أيام الإجازة؟\n\n${"Donaudampfschiff".repeat(40)}\n\n| ${"a | ".repeat(60)}\n|${" - |".repeat(60)}` }]]);
+      await ask(page, "كم عدد أيام الإجازة السنوية؟");
+      await page.locator(".prose table").waitFor();
+      await look("right to left, wide, cut");
+      await page.route("**/v1/conversations", (route) => route.fulfill({ json: { conversations: Array.from({ length: 200 }, (_, at) => ({ id: `c${at}`, title: `${QUESTION} ${at}` })) } }));
+      await page.route("**/v1/collections", (route) => route.fulfill({ json: { collections: [] } }));
+      await page.goto("about:blank");
+      await page.goto(`${address}/`);
+      await page.getByText("Nothing is indexed yet").waitFor();
+      await look("nothing indexed, many conversations");
     };
   }
 }

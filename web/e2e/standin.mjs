@@ -33,7 +33,7 @@ async function chat(body, response) {
   kept.messages.push({ id: `q${kept.messages.length}`, role: "user", text: body.message }, { ...answer, id: `a${kept.messages.length}` });
   stored.set(id, kept);
   const keep = (change) => Object.assign(kept.messages.at(-1), change);
-  send("started", { run: "r", conversation: id, message: "m", route: body.route ?? "extractive", reason: "default", question: body.message });
+  send("started", { run: "r", conversation: id, message: "m", route: body.route ?? "demo-llm", reason: "default", question: body.message });
   await pause(Number(process.env.DELAY ?? 120));
   if (declined) {
     const verdict = { verdict: "declined", missing: ["the 1998 football world cup"], nearest: passages().map(({ number, ...rest }) => rest) };
@@ -57,7 +57,7 @@ async function chat(body, response) {
   const usage = { tokens_in: 412, tokens_out: 58, cached: 0, estimated: true, cost_usd: null, time_to_first_token_ms: 31, attempts: 1, model: null };
   send("usage", usage);
   send("done", { finish_reason: "stop" });
-  keep({ state: "complete", usage, route: body.route ?? "extractive" });
+  keep({ state: "complete", usage, route: body.route ?? "demo-llm" });
   response.end();
 }
 
@@ -79,9 +79,10 @@ async function answer(request, response) {
   if (parts[1] === "suggest") return json(response, { completions: [{ text: "Leave policy", kind: "title", documents: 1 }], results: [], took_ms: 1 });
   if (parts[1] === "collections") return json(response, { collections: [{ name: "default", documents: 1, chunks: 2 }] });
   if (parts[1] === "routes") return json(response, { routes: [
-    { name: "extractive", description: "Verbatim sentences, no model", kind: "extractive", default: true, available: true, targets: [] },
-    { name: "demo-llm", description: "A small local model", kind: "gateway", default: false, available: true, targets: [] },
+    { name: "extractive", description: "Verbatim sentences, no model", kind: "extractive", default: false, available: true, targets: [] },
+    { name: "demo-llm", description: "A small local model", kind: "gateway", default: true, available: true, targets: [] },
     { name: "hosted", description: "A hosted model", kind: "gateway", default: false, available: false, reason: "no key", targets: [] }] });
+  if (parts[1] === "documents" && !parts[2]) return json(response, { documents: [{ title: "Leave policy", uri: "handbook/leave-policy.md" }], total: 1 });
   if (parts[1] === "documents" && parts[2] === "doc-1") return json(response, { id: "doc-1", uri: "handbook/leave-policy.md", title: "Leave policy", version: "1", text, headings: ["# Leave policy", "## Annual leave", "## Carrying over"].map((head) => ({ level: 2, title: head, start: bytes(head)[0] })), metadata: {} });
   if (parts[1] === "conversations" && !parts[2]) return json(response, { conversations: [...stored.values()].reverse().map(({ id, title }) => ({ id, title })) });
   const kept = stored.get(parts[2]);

@@ -20,7 +20,7 @@ function note(turn: Turn): string {
     case "stopped":
       return "Stopped. The answer is incomplete.";
     case "failed":
-      return `The answer failed: ${turn.problem?.title ?? ""}`;
+      return turn.text ? "The answer is incomplete." : ""; // what went wrong is an alert of its own
     case "done":
       return turn.sources.length > 0 ? `Answer finished, ${turn.sources.length} sources.` : "Answer finished.";
     default:

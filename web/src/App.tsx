@@ -2,17 +2,23 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import * as api from "./api";
 import { Announcer } from "./Announcer";
-import { Chat } from "./Chat";
+import { Chat, home } from "./Chat";
 import { Conversations } from "./Conversations";
 import { useLoaded, useMedia, useSlash } from "./hooks";
 import { Moon, Rose, Sun } from "./Icons";
+import { Keys } from "./Keys";
 import { Search } from "./Search";
-import { SourcePane, type Cited } from "./SourcePane";
+import type { Cited } from "./source";
+import { SourcePane } from "./SourcePane";
 import { isDark, toggleTheme } from "./theme";
 import { useChat } from "./useChat";
+import { useSearch } from "./useSearch";
+import type { Collection } from "./wire";
 
 type View = "ask" | "search";
 const viewOf = (hash: string): View => (hash === "#search" ? "search" : "ask");
+const address = (id: string | undefined) => (id ? `#ask/${encodeURIComponent(id)}` : "#ask");
+const idOf = (hash: string) => (hash.startsWith("#ask/") ? decodeURIComponent(hash.slice(5)) : undefined);
 
 export function App() {
   const [view, setView] = useState<View>(() => viewOf(location.hash));
@@ -22,16 +28,29 @@ export function App() {
   const chat = useChat();
   const narrow = useMedia("(max-width: 859px)");
   const routes = useLoaded(api.routes, []);
-  const collections = useLoaded(api.collections, []);
-  const { refresh } = chat;
+  const collections = useLoaded<Collection[] | undefined>(api.collections, undefined);
+  const search = useSearch(home(collections ?? []));
+  const draft = useState("");
+  const { refresh, current, open, fresh, id } = chat;
 
   useSlash("#box");
   useEffect(() => void refresh(), [refresh]);
   useEffect(() => {
-    const moved = () => setView(viewOf(location.hash));
+    // The address names the conversation, so that going back, a reload and a bookmark find it.
+    const moved = () => {
+      setView(viewOf(location.hash));
+      const wanted = idOf(location.hash);
+      if (viewOf(location.hash) === "search" || wanted === current.current) return;
+      if (wanted) void open(wanted);
+      else fresh();
+    };
+    moved();
     addEventListener("hashchange", moved);
     return () => removeEventListener("hashchange", moved);
-  }, []);
+  }, [current, open, fresh]);
+  useEffect(() => {
+    if (id && viewOf(location.hash) === "ask") history.replaceState(null, "", address(id));
+  }, [id]);
 
   const openSource = useCallback((place: Cited) => {
     opener.current = document.activeElement as HTMLElement;
@@ -43,10 +62,11 @@ export function App() {
     // The chip may be gone by now, for example after another conversation was opened.
     (back?.isConnected ? back : document.getElementById("box"))?.focus();
   }, []);
-  const toAsk = () => {
+  const toAsk = (conversation?: string) => {
     setDrawer(false);
     setCited(undefined);
-    location.hash = "#ask";
+    if (conversation === undefined) fresh();
+    location.hash = address(conversation);
     requestAnimationFrame(() => document.getElementById("box")?.focus());
   };
 
@@ -54,9 +74,11 @@ export function App() {
     <Conversations
       heads={chat.heads}
       current={chat.id}
-      onOpen={(id) => { void chat.open(id); toAsk(); }}
-      onDelete={(id) => void chat.remove(id)}
-      onNew={() => { chat.fresh(); toAsk(); }}
+      onOpen={toAsk}
+      onDelete={(gone) => void chat.remove(gone).then(() => {
+        if (current.current === undefined && view === "ask") history.replaceState(null, "", address(undefined));
+      })}
+      onNew={() => toAsk()}
     />
   );
   return (
@@ -70,17 +92,18 @@ export function App() {
         )}
         <h1 className="brand"><Rose size={30} /> Portolan</h1>
         <nav className="tabs" aria-label="Views">
-          <a href="#ask" aria-current={view === "ask" ? "page" : undefined}>Ask</a>
+          <a href={address(id)} aria-current={view === "ask" ? "page" : undefined}>Ask</a>
           <a href="#search" aria-current={view === "search" ? "page" : undefined}>Search</a>
         </nav>
+        <Keys />
         <ThemeButton />
       </header>
       {narrow ? <Drawer open={drawer} onClose={() => setDrawer(false)}>{list}</Drawer> : <aside className="side" aria-label="Conversations">{list}</aside>}
       <main>
         {chat.locked && <KeyForm />}
         {view === "ask"
-          ? <Chat chat={chat} routes={routes} collections={collections} onSource={openSource} />
-          : <Search collections={collections} onSource={openSource} />}
+          ? <Chat chat={chat} routes={routes} collections={collections} draft={draft} onSource={openSource} />
+          : <Search search={search} collections={collections ?? []} onSource={openSource} />}
       </main>
       {cited && <SourcePane key={JSON.stringify(cited)} cited={cited} modal={narrow} onClose={closeSource} />}
       <Announcer turn={chat.turns.at(-1)} />
@@ -98,7 +121,7 @@ function KeyForm() {
   };
   return (
     <form className="key" onSubmit={keep}>
-      <label htmlFor="key">This service asks for an API key.</label>
+      <label htmlFor="key">{api.hasKey() ? "That key was not accepted. The service asks for an API key." : "This service asks for an API key."}</label>
       <input id="key" type="password" autoComplete="off" value={key} onChange={(event) => setKey(event.target.value)} />
       <button type="submit" className="primary" disabled={!key.trim()}>Use it</button>
     </form>

@@ -1,55 +1,82 @@
 // The asking view: the thread of turns and the box below it.
-import { useEffect, useRef, useState } from "react";
-import { Answer } from "./Answer";
-import { EXAMPLES } from "./examples";
-import { Rose } from "./Icons";
-import type { Cited } from "./SourcePane";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { Answer, prepare } from "./Answer";
+import { Empty } from "./Empty";
+import { Trouble } from "./Trouble";
+import type { Cited } from "./source";
 import type { useChat } from "./useChat";
 import type { Collection, Route } from "./wire";
 
 interface Props {
   chat: ReturnType<typeof useChat>;
   routes: Route[];
-  collections: Collection[];
+  /** Undefined until they are known. */
+  collections: Collection[] | undefined;
+  draft: [string, (text: string) => void];
   onSource: (cited: Cited) => void;
 }
 
-export function Chat({ chat, routes, collections, onSource }: Props) {
-  const [text, setText] = useState("");
+export function Chat({ chat, routes, collections, draft: [text, setText], onSource }: Props) {
   const [route, setRoute] = useState("");
   const [collection, setCollection] = useState("");
   const thread = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  const chosen = route || routes.find((one) => one.default)?.name || "";
+  const chosen = routes.find((one) => (route ? one.name === route : one.default));
+  const models = useMemo(() => new Set(routes.filter((one) => one.kind === "gateway").map((one) => one.name)), [routes]);
+  const place = collection || home(collections ?? []);
+  const nothing = collections?.every((one) => one.documents === 0);
 
   useEffect(() => {
     // The new question goes to the top once; after that the reader scrolls, not the page.
-    const last = thread.current?.querySelector(".turn:last-child");
+    const last = thread.current?.querySelector(".turn:last-of-type");
     last?.scrollIntoView({ block: "start" });
   }, [chat.turns.length, chat.id]);
+
+  useEffect(() => {
+    if (routes.some((one) => one.kind === "gateway" && one.available)) prepare().catch(() => undefined);
+  }, [routes]);
+
+  const { busy, stop } = chat;
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !event.defaultPrevented && busy && !document.querySelector("dialog[open]")) stop();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [busy, stop]);
 
   const ask = (question: string) => {
     if (!question.trim() || chat.busy) return;
     setText("");
-    const place = collection || home(collections);
+    // Where a finger types, a focused box would bring up the keyboard and cover the answer.
+    if (matchMedia("(pointer: coarse)").matches) box.current?.blur();
+    else box.current?.focus();
+    void chat.ask(question.trim(), { ...(chosen && { route: chosen.name }), ...(place && { collection: place }) });
+  };
+  const edit = (question: string) => {
+    setText(question);
     box.current?.focus();
-    void chat.ask(question.trim(), { ...(chosen && { route: chosen }), ...(place && { collection: place }) });
   };
 
   return (
     <div className="view">
       <div className="thread" ref={thread} role="region" aria-label="Conversation" tabIndex={0}>
-        {chat.problem && <p className="banner bad" role="alert"><strong>{chat.problem.title}</strong> {chat.problem.detail}</p>}
-        {chat.turns.length === 0 ? <Empty onAsk={ask} /> : chat.turns.map((turn) => (
-          <Answer key={turn.key} turn={turn} busy={chat.busy} onSource={onSource} onRetry={ask} />
+        {chat.problem && <Trouble problem={chat.problem} />}
+        {chat.turns.length === 0 && !chat.problem && <Empty collection={nothing ? null : collections && place} onAsk={ask} />}
+        {chat.turns.map((turn) => (
+          <Answer key={turn.key} turn={turn} written={models.has(turn.route ?? "")} busy={chat.busy} onSource={onSource} onRetry={ask} onEdit={edit} />
         ))}
       </div>
+      {chat.behind && !chat.busy && chat.id !== undefined && (
+        <p className="behind" role="status">This conversation went on in another tab. <button type="button" onClick={() => void chat.open(chat.id ?? "")}>Show all of it</button></p>
+      )}
       <form className="composer" onSubmit={(event) => { event.preventDefault(); ask(text); }}>
         <div className="field">
           <label className="unseen" htmlFor="box">Your question</label>
-          <textarea id="box" ref={box} rows={1} value={text} placeholder="Ask your documents" aria-describedby="keys"
+          <textarea id="box" ref={box} dir="auto" rows={1} value={text} placeholder="Ask your documents"
             onChange={(event) => setText(event.target.value)}
             onKeyDown={(event) => {
+              if (event.key === "ArrowUp" && !text) setText(chat.turns.at(-1)?.question ?? "");
               if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
               event.preventDefault();
               ask(text);
@@ -59,16 +86,15 @@ export function Chat({ chat, routes, collections, onSource }: Props) {
             : <button type="submit" className="primary" disabled={!text.trim()}>Ask</button>}
         </div>
         <div className="options">
-          <label>Route <select value={chosen} onChange={(event) => setRoute(event.target.value)}>
-            {routes.length === 0 && <option value="">default</option>}
+          {routes.length > 0 && <label>Answered by <select value={chosen?.name} onChange={(event) => setRoute(event.target.value)}>
             {routes.map((one) => (
-              <option key={one.name} value={one.name} disabled={!one.available} title={one.description}>
+              <option key={one.name} value={one.name} disabled={!one.available}>
                 {one.available ? one.name : `${one.name} (${one.reason ?? "not available"})`}
               </option>
             ))}
-          </select></label>
-          {collections.length > 1 && <CollectionSelect value={collection} collections={collections} onChange={setCollection} />}
-          <span id="keys" className="keys"><kbd>/</kbd> box <kbd>Enter</kbd> ask <kbd>Shift Enter</kbd> new line</span>
+          </select></label>}
+          {(collections?.length ?? 0) > 1 && <CollectionSelect value={collection} collections={collections ?? []} onChange={setCollection} />}
+          <span className="about">{chosen?.description}</span>
         </div>
       </form>
     </div>
@@ -86,20 +112,5 @@ export function CollectionSelect({ value, collections, onChange }: { value: stri
     <label>In <select value={value || home(collections) || "default"} onChange={(event) => onChange(event.target.value)}>
       {collections.map((one) => <option key={one.name} value={one.name}>{one.name} ({one.documents})</option>)}
     </select></label>
-  );
-}
-
-function Empty({ onAsk }: { onAsk: (question: string) => void }) {
-  return (
-    <section className="empty" aria-labelledby="welcome">
-      <Rose size={112} />
-      <h2 id="welcome">Where do you want to go?</h2>
-      <p>Ask your documents. Every answer carries numbered marks; each one opens its source at the very words it rests on.</p>
-      <ul className="examples" aria-label="Example questions">
-        {EXAMPLES.map((question) => (
-          <li key={question}><button type="button" onClick={() => onAsk(question)}>{question}</button></li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -1,31 +1,47 @@
-// The answer's Markdown, loaded only when there is one. A model's output is not trusted: no HTML, no images, no
-// loads from elsewhere; links only to http and https.
+// A model's answer as Markdown, loaded only when there is one. It is not trusted: HTML is text, nothing loads from
+// elsewhere, and a link shows where it leads.
+import { createContext, use, useMemo } from "react";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 import { Chip } from "./Chip";
-import { chips } from "./rehypeChips";
+import { Link } from "./Link";
+import { seal } from "./marks";
+import type { PlainProps } from "./Plain";
+import { chips, unread } from "./seals";
+
+const remark: Options["remarkPlugins"] = [remarkGfm, unread];
+const dropped = ["img", "input", "video", "audio", "picture", "source", "iframe"];
+
+// The components stay the same while an answer grows, so that a focused chip keeps its focus.
+const Given = createContext<Pick<PlainProps, "marks" | "onSource">>({ marks: [], onSource: () => undefined });
+
+function Placed({ place }: { place: number }) {
+  const { marks, onSource } = use(Given);
+  const mark = marks[place];
+  return mark && <Chip citation={mark.citation} onSource={onSource} />;
+}
 
 const components: Components = {
-  a: ({ href, children }) =>
-    href && /^https?:\/\//i.test(href) ? <a href={href} target="_blank" rel="noopener noreferrer">{children}</a> : <>{children}</>,
-  button: ({ node }) => <Chip number={Number(node?.properties.number)} occurrence={Number(node?.properties.occurrence)} />,
+  a: Link,
+  button: ({ node }) => <Placed place={Number(node?.properties.place)} />,
   table: ({ children }) => <div className="table" role="region" aria-label="Table" tabIndex={0}><table>{children}</table></div>,
   // The page has its own h1 and h2; an answer's headings start below them.
   h1: ({ children }) => <h3>{children}</h3>,
   h2: ({ children }) => <h3>{children}</h3>,
 };
-const remark: Options["remarkPlugins"] = [remarkGfm];
-// The chips come after the sanitizer, which would drop a button.
-const rehype: Options["rehypePlugins"] = [rehypeSanitize, chips];
-const dropped = ["img", "input", "video", "audio", "picture", "source", "iframe"];
 
-export default function Markdown({ text }: { text: string }) {
+export default function Markdown({ text, marks, onSource }: PlainProps) {
+  const given = useMemo(() => ({ marks, onSource }), [marks, onSource]);
+  // The chips come after the sanitizer, which would drop a button.
+  const rehype = useMemo<Options["rehypePlugins"]>(() => [rehypeSanitize, chips(marks)], [marks]);
   return (
     <div className="prose">
-      <ReactMarkdown components={components} remarkPlugins={remark} rehypePlugins={rehype} disallowedElements={dropped} skipHtml>
-        {text}
-      </ReactMarkdown>
+      <Given value={given}>
+        <ReactMarkdown components={components} remarkPlugins={remark} rehypePlugins={rehype} disallowedElements={dropped}>
+          {seal(text, marks)}
+        </ReactMarkdown>
+      </Given>
     </div>
   );
 }

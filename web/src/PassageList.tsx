@@ -1,7 +1,8 @@
 // Passages as a list: numbered sources, nearest passages, search results.
+import { toCited as citedBy } from "./Chip";
 import { excerpt, pieces, type Range } from "./ranges";
-import type { Cited } from "./SourcePane";
-import type { Passage, Source } from "./wire";
+import type { Cited } from "./source";
+import type { Citation, Passage, Source } from "./wire";
 
 function Marked({ text, ranges }: { text: string; ranges: Range[] }) {
   return pieces(text, ranges).map((piece, index) => (piece.marked ? <mark key={index}>{piece.text}</mark> : piece.text));
@@ -19,22 +20,32 @@ export function Highlighted({ text, ranges }: { text: string; ranges: Range[] })
 interface Props {
   passages: (Passage | Source)[];
   onSource: (cited: Cited) => void;
+  /** Where given, a passage shows the words that these quote of it. */
+  citations?: Citation[];
+  /** Without the words themselves. */
+  bare?: boolean;
   whole?: boolean;
 }
 
-export function PassageList({ passages, onSource, whole = false }: Props) {
+export function PassageList({ passages, onSource, citations = [], bare = false, whole = false }: Props) {
   return (
     <ol className={whole ? "passages whole" : "passages"}>
       {passages.map((passage) => {
         const number = "number" in passage ? passage.number : undefined;
+        const own = citations.filter((one) => one.number === number && one.quote);
+        const place = own[0] ? citedBy(own[0]) : toCited(passage);
+        const { text, ranges } = body(passage);
         return (
           <li key={`${passage.id}/${number ?? ""}`}>
-            <button type="button" className="title" onClick={() => onSource(toCited(passage))}>
+            <button type="button" className="title" onClick={() => onSource(place)}>
               {number !== undefined && <span className="number">{number}</span>}
-              <span>{passage.title ? <Marked text={passage.title} ranges={passage.title_highlights ?? []} /> : passage.uri}</span>
+              <span dir="auto">{passage.title ? <Marked text={passage.title} ranges={passage.title_highlights ?? []} /> : passage.uri}</span>
             </button>
             <p className="path">{passage.heading_path.filter((one) => one !== passage.title).join(" › ")}</p>
-            <p className="snippet"><Highlighted text={passage.text} ranges={passage.highlights ?? []} /></p>
+            {bare && <p className="path">{passage.uri}</p>}
+            {!bare && (own.length > 0
+              ? [...new Set(own.map((one) => one.quote))].map((quote) => <p key={quote} className="snippet">“{quote}”</p>)
+              : <p className="snippet"><Highlighted text={text} ranges={ranges} /></p>)}
             {passage.group && passage.group.more.length > 0 && (
               <details className="group">
                 <summary>{more(passage.group)}</summary>
@@ -46,6 +57,15 @@ export function PassageList({ passages, onSource, whole = false }: Props) {
       })}
     </ol>
   );
+}
+
+/** The text without a first line that only says again what stands above it. */
+export function body({ text, highlights = [], title, heading_path }: Pick<Passage, "text" | "highlights" | "title" | "heading_path">): { text: string; ranges: Range[] } {
+  const line = /^[^\n]*\n\s*/.exec(text)?.[0];
+  const head = line?.replace(/^#+ /, "").trim();
+  if (!line || line.length === text.length || (head !== title && head !== heading_path.at(-1))) return { text, ranges: highlights };
+  const cut = new TextEncoder().encode(line).length;
+  return { text: text.slice(line.length), ranges: highlights.filter(([, end]) => end > cut).map(([start, end]) => [Math.max(0, start - cut), end - cut]) };
 }
 
 function toCited(passage: Passage | Source): Cited {

@@ -4,9 +4,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "react";
 import * as api from "./api";
 import { fromBytes, rangeFromBytes, type Range } from "./ranges";
 import { open, type Cited, type Opened } from "./source";
+import { sentence } from "./Trouble";
 import type { Problem, SourceText } from "./wire";
-
-export type { Cited };
 
 const LOST: Problem = { title: "The source could not be loaded", detail: "Close this and try again." };
 
@@ -32,7 +31,7 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || document.querySelector("dialog.help[open]")) return;
       event.preventDefault();
       onClose();
     };
@@ -58,7 +57,7 @@ export function SourcePane({ cited, modal, onClose }: { cited: Cited; modal: boo
         {opened && <Text source={opened.source} range={opened.range} />}
         {!opened && !problem && <p className="hint">Opening the source</p>}
         {problem && <p className="banner bad" role="alert">
-          <strong>{problem.status === 404 || cited.removed ? "This source has been removed" : problem.title}</strong> {problem.detail}
+          <strong>{problem.status === 404 || cited.removed ? "This source has been removed" : problem.title}</strong> {sentence(problem.detail)}
         </p>}
       </div>
     </dialog>

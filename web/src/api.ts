@@ -1,6 +1,6 @@
 // Calls to the server. Every failure becomes one `Refused` with a problem that the page can show.
 import { frames } from "./sse";
-import type { ChatEvent, Collection, Completion, ConversationHead, Message, Problem, Route, SearchAnswer, SourceText } from "./wire";
+import type { ChatEvent, Collection, Completion, ConversationHead, DocumentCard, Message, Problem, Route, SearchAnswer, SourceText } from "./wire";
 
 export class Refused extends Error {
   constructor(readonly problem: Problem) {
@@ -12,6 +12,7 @@ const KEY = "portolan-key";
 
 /** Keeps the API key until the tab is closed, no longer. */
 export const keepKey = (key: string) => sessionStorage.setItem(KEY, key);
+export const hasKey = () => sessionStorage.getItem(KEY) !== null;
 
 async function call(path: string, options?: RequestInit): Promise<Response> {
   const headers = new Headers(options?.headers);
@@ -78,6 +79,9 @@ export function suggest(typed: string, collection: string, signal: AbortSignal):
 
 export const routes = () => get<{ routes: Route[] }>("v1/routes").then((body) => body.routes);
 export const collections = () => get<{ collections: Collection[] }>("v1/collections").then((body) => body.collections);
+/** The first documents of a collection, by their names. */
+export const documents = (collection: string) =>
+  get<{ documents: DocumentCard[] }>(`v1/documents?${new URLSearchParams({ limit: "100", ...(collection && { collection }) })}`).then((body) => body.documents);
 export const conversations = () =>
   get<{ conversations: ConversationHead[] }>("v1/conversations").then((body) => body.conversations);
 export const conversation = (id: string) =>

@@ -23,13 +23,17 @@ export function useLoaded<T>(load: () => Promise<T>, fallback: T): T {
   return value;
 }
 
+/** Whether a key belongs to what the reader writes, or to the browser. */
+export function typing(event: KeyboardEvent): boolean {
+  const target = event.target as HTMLElement;
+  return event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
 /** `/` goes to the box of the view, unless the reader is typing already. */
 export function useSlash(selector: string) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (target.closest("input, textarea, select, [contenteditable]")) return;
+      if (event.key !== "/" || typing(event) || document.querySelector("dialog:modal")) return;
       event.preventDefault();
       document.querySelector<HTMLElement>(selector)?.focus();
     };

@@ -1,24 +1,27 @@
 import { expect, test } from "vitest";
-import { sentences, targets, withoutHalfMark } from "./marks";
+import { marks, sentences, withoutHalfMark } from "./marks";
 import type { Citation } from "./wire";
 
-const citation = (number: number, end: number, quote: string): Citation => ({
-  number, answer_range: [0, end], document: "d", source_range: [0, 1], quote, checked: true, title: "", uri: "", collection: "c",
+const citation = (number: number, end: number): Citation => ({
+  number, answer_range: [0, end], document: "d", source_range: [0, 1], quote: "", checked: true, title: "", uri: "", collection: "c",
 });
 
-test("two marks of one number find their own citations, behind wide characters too", () => {
-  const found = targets({ text: "Größe [1]. Zwei [1].", citations: [citation(1, 7, "first"), citation(1, 17, "second")], sources: [] });
-  expect(found.get("1/0")?.citation?.quote).toBe("first");
-  expect(found.get("1/1")?.citation?.quote).toBe("second");
+test("a mark stands behind the words that are cited, and nothing else is one", () => {
+  const check = (text: string, citations: Citation[], expected: number[]) =>
+    expect(marks(text, citations).map((mark) => mark.start), text).toEqual(expected);
+  check("Größe [1]. Zwei [1].", [citation(1, 7), citation(1, 17)], [6, 16]);
+  check("Both [1] [2]", [citation(1, 4), citation(2, 4)], [5, 9]);
+  check("So it is. **[1]**", [citation(1, 9)], [12]);
+  check("See [7].", [], []);
+  check("items[1] is set. Use items[1]. [1]", [citation(1, 16)], [31]);
+  check("One. Two items[1] more", [citation(1, 4)], []);
+  check("One", [citation(1, 3), citation(2, 900)], []);
 });
 
-test("a mark without citation or source stays text", () => {
-  expect(targets({ text: "See [7].", citations: [], sources: [] }).size).toBe(0);
-});
-
-test("a half mark is hidden, a whole one is not", () => {
+test("a mark is hidden until its citation is here", () => {
   expect(withoutHalfMark("So it is [1")).toBe("So it is");
-  expect(withoutHalfMark("So it is [1]")).toBe("So it is [1]");
+  expect(withoutHalfMark("So it is [1]")).toBe("So it is");
+  expect(withoutHalfMark("So it is [1]", marks("So it is [1]", [citation(1, 8)]))).toBe("So it is [1]");
 });
 
 test("only whole sentences are announced until the answer is finished", () => {

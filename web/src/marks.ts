@@ -1,50 +1,67 @@
-// The marks [1], [2] of an answer: which citation each belongs to, and what is read aloud without them.
+// The marks [1], [2] of an answer. A mark is one because the server sent a citation for that very place, never because
+// the text looks like it: what a document or a model writes stays text.
 import { fromBytes } from "./ranges";
-import type { Turn } from "./turn";
-import type { Citation, Source } from "./wire";
+import type { Citation } from "./wire";
 
-export const MARK = /\[(\d{1,3})\]/g;
-
-export interface Target {
-  number: number;
-  citation?: Citation;
-  source?: Source;
+export interface Mark {
+  start: number;
+  end: number;
+  citation: Citation;
 }
 
-/** The mark at `[number]`, counted by occurrence of that number: `targets.get("1/0")` is the first [1]. */
-export type Targets = Map<string, Target>;
-
-export function targets(turn: Pick<Turn, "text" | "citations" | "sources">): Targets {
-  const found: Targets = new Map();
-  const seen = new Map<number, number>();
-  const ends = turn.citations.map((citation) => ({ citation, end: fromBytes(turn.text, citation.answer_range[1]) }));
-  for (const match of turn.text.matchAll(MARK)) {
-    const number = Number(match[1]);
-    const occurrence = seen.get(number) ?? 0;
-    seen.set(number, occurrence + 1);
-    const citation = nearest(ends.filter((one) => one.citation.number === number), match.index);
-    const source = turn.sources.find((one) => one.number === number);
-    if (!citation && !source) continue;
-    found.set(`${number}/${occurrence}`, { number, ...(citation && { citation }), ...(source && { source }) });
+/** Where the mark of each citation stands. It follows the cited words with nothing but signs between; the one mark that
+    the server puts to an answer without any stands at its end. */
+export function marks(text: string, citations: Citation[]): Mark[] {
+  const found: Mark[] = [];
+  let at = 0;
+  for (const citation of citations) {
+    const written = `[${citation.number}]`;
+    const from = Math.max(at, fromBytes(text, citation.answer_range[1]));
+    const gap = /^[^\p{Alphabetic}\p{N}]*?(?=\[\d)/u.exec(text.slice(from))?.[0].length ?? 0;
+    const last = text.trimEnd().length - written.length;
+    const start = text.startsWith(written, from + gap) ? from + gap : last;
+    if (start < from || !text.startsWith(written, start)) continue;
+    at = start + written.length;
+    found.push({ start, end: at, citation });
   }
   return found;
 }
 
-/** A citation's answer range ends before its mark, so the last one that ends there is the mark's own. */
-function nearest(ends: { citation: Citation; end: number }[], mark: number): Citation | undefined {
-  let best: { citation: Citation; end: number } | undefined;
-  for (const one of ends) {
-    if (one.end <= mark && (!best || one.end >= best.end)) best = one;
-  }
-  return (best ?? ends[0])?.citation;
+/** Hides a mark that is still arriving, or whose citation is, so that "[1" never flashes up as text. */
+export function withoutHalfMark(text: string, found: Mark[] = []): string {
+  return found.at(-1)?.end === text.length ? text : text.replace(/\s*\[\d{0,3}\]?$/, "");
 }
 
-/** Hides a mark that is still arriving, so that "[1" never flashes up as text. */
-export const withoutHalfMark = (text: string) => text.replace(/\s*\[\d{0,3}$/, "");
+// Two characters that no text may hold stand around a mark's place while Markdown is read. The brackets stay, so that
+// the signs beside a mark mean what they mean beside "[1]".
+const SEALED = /\[\uE000(\d+)\uE001\]/g;
+
+/** The text with each mark as a seal, which Markdown carries along unread. */
+export function seal(text: string, found: Mark[]): string {
+  let sealed = "";
+  let at = 0;
+  for (const [place, mark] of found.entries()) {
+    sealed += `${clean(text.slice(at, mark.start))}[\uE000${place}\uE001]`;
+    at = mark.end;
+  }
+  return sealed + clean(text.slice(at));
+}
+const clean = (text: string) => text.replace(/[\uE000\uE001]/g, "\uFFFD");
+
+/** Cuts off the word before a mark: both stay on one line. */
+export function lastWord(before: string): [rest: string, word: string] {
+  const word = /\S{1,24} ?$/.exec(before)?.[0] ?? "";
+  return [before.slice(0, before.length - word.length), word];
+}
+
+/** A sealed text in pieces: strings, and the places of its marks. */
+export function unseal(sealed: string): (string | number)[] {
+  return sealed.split(SEALED).map((piece, index) => (index % 2 === 1 ? Number(piece) : piece)).filter((piece) => piece !== "");
+}
 
 /** The whole sentences of a growing answer, without marks and Markdown signs; the last one only once it is finished. */
 export function sentences(text: string, finished: boolean): string[] {
-  const plain = text.replace(MARK, "").replace(/[*_`#>|]+/g, "");
+  const plain = text.replace(/\[\d{1,3}\]/g, "").replace(/[*_`#>|]+/g, "");
   const found = plain.match(/[^.!?\n]+(?:[.!?](?!\s|$)[^.!?\n]*)*(?:[.!?]+(?=\s|$)|\n|$)/g) ?? [];
   const whole = finished ? found : found.slice(0, -1);
   return whole.map((one) => one.replace(/\s+([.!?,])/g, "$1").trim()).filter((one) => /\w/.test(one));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { apply, close, fromMessages, newTurn } from "./turn";
+import { apply, close, fromMessages, mayRetry, newTurn } from "./turn";
 import type { ChatEvent } from "./wire";
 
 const play = (events: ChatEvent[]) => close(events.reduce(apply, newTurn("k", "Q?")));
@@ -31,6 +31,20 @@ test("a failure shows the server's problem and no retry where none makes sense",
 
 test("an unknown event changes nothing", () => {
   expect(apply(newTurn("k", "Q"), { event: "new", data: {} } as unknown as ChatEvent)).toEqual(newTurn("k", "Q"));
+});
+
+test("two questions asked at once keep their own answers", () => {
+  const user = (id: string) => ({ id, role: "user" as const, text: `Q${id}` });
+  const answer = (id: string, to: string) => ({ id, role: "assistant" as const, text: `A${to}`, state: "complete" as const });
+  const check = (...messages: Parameters<typeof fromMessages>[0]) => fromMessages(messages).map((turn) => turn.text);
+  expect(check(user("02"), user("04"), answer("03", "04"), answer("01", "02"))).toEqual(["A02", "A04"]);
+  expect(check(user("02"), user("04"), answer("01", "02"), answer("03", "04"))).toEqual(["A02", "A04"]);
+  expect(check(user("02"), user("04"), answer("03", "04"))).toEqual(["", "A04"]);
+});
+
+test("a retry is offered where it may help", () => {
+  expect([undefined, 429, 500, 503].map((status) => mayRetry({ title: "", ...(status && { status }) }))).toEqual([true, true, true, true]);
+  expect([400, 401, 404, 413].map((status) => mayRetry({ title: "", status }))).toEqual([false, false, false, false]);
 });
 
 test("stored messages become turns, and an unanswered question is incomplete", () => {

@@ -14,8 +14,13 @@ export interface Turn {
   /** The model reached its limit before the answer was finished. */
   cut?: boolean;
   problem?: Problem;
+  /** Why a stored answer is incomplete. */
+  reason?: string;
   retry: boolean;
 }
+
+/** Whether asking the same again may help: not where the question itself was refused. */
+export const mayRetry = ({ status }: Problem) => status === undefined || status === 408 || status === 429 || status >= 500;
 
 export const isRunning = (turn: Turn | undefined) => turn?.state === "waiting" || turn?.state === "streaming";
 
@@ -56,20 +61,27 @@ export function close(turn: Turn): Turn {
   return fail(turn, { title: "The answer broke off", detail: "The connection closed before the answer was finished." }, true);
 }
 
-/** The turns of a stored conversation: each user message with the answer after it. */
+/** The turns of a stored conversation: each question with its own answer. Two may have been asked at once, and then
+    answers do not follow their questions. Ids grow with time and an answer's is given just before its question is
+    stored, so its question is the first open one with a greater id; else the last open one. */
 export function fromMessages(messages: Message[]): Turn[] {
   const turns: Turn[] = [];
+  const open: Turn[] = [];
   for (const message of messages) {
     if (message.role === "user") {
-      turns.push({ ...newTurn(message.id, message.text), state: "incomplete" });
+      const asked: Turn = { ...newTurn(message.id, message.text), state: "incomplete" };
+      turns.push(asked);
+      open.push(asked);
       continue;
     }
-    const turn = turns.at(-1);
+    const own = open.findIndex((one) => one.key > message.id);
+    const turn = open.splice(own, 1)[0];
     if (!turn) continue;
     turn.text = message.text;
     turn.sources = message.sources ?? [];
     turn.citations = message.citations ?? [];
     turn.state = message.state === "incomplete" ? "incomplete" : "done";
+    if (message.problem) turn.reason = message.problem;
     if (message.route) turn.route = message.route;
     if (message.usage) turn.usage = message.usage;
     if (message.verdict) turn.verdict = typeof message.verdict === "string" ? { verdict: message.verdict } : message.verdict;

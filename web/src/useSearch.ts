@@ -1,6 +1,6 @@
 // The state of a search while it is typed: lexical results come first and stay where they are, what is close in meaning
 // joins below them. A newer request ends the older one.
-import { useEffect, useRef, useState } from "react";
+import { useRef, useState } from "react";
 import * as api from "./api";
 import { toFilter, type Condition } from "./filter";
 import type { Passage, Problem, SearchAnswer } from "./wire";
@@ -34,8 +34,6 @@ export function useSearch(home: string) {
   const [problem, setProblem] = useState<Problem>();
   const [busy, setBusy] = useState(false);
   const running = useRef<AbortController>(undefined);
-
-  useEffect(() => () => running.current?.abort(), []);
 
   /** Runs `steps`; whatever ran before is ended first. */
   const start = async (steps: (signal: AbortSignal) => Promise<void>) => {

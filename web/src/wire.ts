@@ -98,6 +98,7 @@ export interface Message {
   sources?: Source[] | null;
   citations?: Citation[] | null;
   usage?: Usage | null;
+  problem?: string | null;
 }
 export interface SearchAnswer {
   results: Passage[];
@@ -113,6 +114,10 @@ export interface Completion {
   text: string;
   kind: "title" | "heading" | "phrase";
   documents: number;
+}
+export interface DocumentCard {
+  uri: string;
+  title: string;
 }
 export interface SourceText {
   id: string;
