@@ -194,6 +194,10 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
         match found.metadata() {
             Ok(facts) if facts.len() > MAX_FILE_BYTES => source.skip(path, "over 64 MB; split it into smaller files"),
             Ok(facts) => match relative(root, path) {
+                // It would steer the terminal that shows it.
+                Some(uri) if uri.contains(char::is_control) => {
+                    source.skip(path, "its name holds control characters; rename it");
+                }
                 Some(uri) => source.entries.push(entry(uri, path, &facts)),
                 None => source.skip(path, "its name is not UTF-8; rename it"),
             },
@@ -290,6 +294,7 @@ mod tests {
     fn what_is_left_out_is_told() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a.rs"), "").unwrap();
+        fs::write(root.path().join("c\u{1b}[2J.md"), "").unwrap();
         File::create(root.path().join("b.md"))
             .unwrap()
             .set_len(MAX_FILE_BYTES + 1)
@@ -301,7 +306,8 @@ mod tests {
             reasons,
             [
                 "not a type that can be indexed",
-                "over 64 MB; split it into smaller files"
+                "over 64 MB; split it into smaller files",
+                "its name holds control characters; rename it"
             ]
         );
     }

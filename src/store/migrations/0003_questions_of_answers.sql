@@ -2,6 +2,9 @@
 
 alter table messages add column question text references messages (id) on delete set null;
 
+-- Without it, removing a conversation looks through all messages for each of its own.
+create index messages_by_question on messages (question);
+
 update messages set question = (
     select before.id from messages as before
     where before.conversation = messages.conversation and before.position = messages.position - 1
