@@ -18,6 +18,7 @@ use crate::gateway::rerank::{RemoteModel, RemoteReranker};
 use crate::gateway::routes::{self, RouteKind};
 use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder, tokens};
+use crate::http::serve::Connections;
 use crate::http::{self, HttpSettings, HttpState};
 use crate::index::qdrant::QdrantStore;
 use crate::index::work::blocking;
@@ -26,6 +27,8 @@ use crate::telemetry;
 
 /// Conversations and jobs, in the data folder.
 const DATABASE: &str = "portolan.sqlite";
+/// How long answers that were ended may take to be stored and sent.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The routes that come with the binary.
 const ROUTES: &str = include_str!("../gateway/routes.toml");
 
@@ -69,7 +72,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
     };
-    Engine::open(parts).await
+    Engine::bounded(parts, config.limits.collections).await
 }
 
 /// Serves until SIGINT or SIGTERM; then running streams get `limits.drain` to end.
@@ -116,23 +119,26 @@ pub async fn serve(config: &Config) -> Result<()> {
         signal().await;
         drop(stop);
     };
-    let server = axum::serve(listener, router).with_graceful_shutdown(ask_to_stop);
-    let drain = config.limits.drain;
-    let outcome = tokio::select! {
-        outcome = async { server.await } => outcome,
-        () = drained(stopped, drain, &engine) => Ok(()),
-        () = keep_up(upkeep) => Ok(()),
+    let connections = Connections {
+        at_once: config.limits.connections,
+        ..Connections::default()
     };
+    tokio::select! {
+        () = http::serve::serve(listener, router, connections, ask_to_stop) => {}
+        () = drained(stopped, config.limits.drain, &engine) => {}
+        () = keep_up(upkeep) => {}
+    }
     drop(std::fs::remove_file(&note));
-    outcome.map_err(|error| Error::storage("the server ended", error))
+    Ok(())
 }
 
-/// Resolves after the stop and `drain`: what still runs then ends with `failed`, and has a second to say so.
+/// Resolves after the stop and `drain`: what still runs then ends with `failed`, and has a moment to say and store so.
 async fn drained(mut stopped: tokio::sync::watch::Receiver<()>, drain: Duration, engine: &Engine) {
     while stopped.changed().await.is_ok() {}
     tokio::time::sleep(drain).await;
     engine.stop();
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    engine.tasks().close();
+    drop(tokio::time::timeout(LAST_WORDS, engine.tasks().wait()).await);
 }
 
 /// Never resolves.

@@ -14,9 +14,12 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 
 use crate::error::{Error, Result};
 
+mod address;
 mod chunks;
 mod rerank;
 
+pub use address::without_password;
+use address::{is_web_address, web_address};
 use chunks::ChunkSettings;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
@@ -81,6 +84,10 @@ pub struct Limits {
     pub streams: usize,
     /// Searches at once.
     pub searches: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Collections that requests and commands may come to.
+    pub collections: usize,
     /// How long open streams may go on after the signal to stop.
     pub drain: Duration,
 }
@@ -205,6 +212,8 @@ struct LimitSettings {
     body_bytes: Option<NonZeroUsize>,
     streams: Option<NonZeroUsize>,
     searches: Option<NonZeroUsize>,
+    connections: Option<NonZeroUsize>,
+    collections: Option<NonZeroUsize>,
     drain_seconds: Option<u32>,
 }
 
@@ -276,6 +285,8 @@ impl Settings {
                 body_bytes: count(self.limits.body_bytes, 32 * 1024 * 1024),
                 streams: count(self.limits.streams, 1_000),
                 searches: count(self.limits.searches, 256),
+                connections: count(self.limits.connections, 2_048),
+                collections: count(self.limits.collections, 1_000),
                 drain: Duration::from_secs(self.limits.drain_seconds.unwrap_or(10).into()),
             },
             environment: Environment(environment),
@@ -295,10 +306,15 @@ fn wrong_setting(file: &Path, text: &str, cause: &toml::de::Error) -> Error {
     let before = &text.as_bytes()[..start];
     let number = before.split(|byte| *byte == b'\n').count();
     let line = text.lines().nth(number - 1).unwrap_or_default();
-    let key = line.split_once('=').map_or(line, |(key, _)| key);
-    let key = key.trim_matches(|c: char| c.is_whitespace() || "[]\"'".contains(c));
-    let place = format!("`{}`, line {number}, key `{key}`", file.display());
     let message = cause.message();
+    let place = format!("`{}`, line {number}", file.display());
+    let Some(key) = key(line, message) else {
+        return Error::bad_input(
+            "",
+            format!("{place}: a line is `key = value` or `[table]`; values are in quotes"),
+        );
+    };
+    let place = format!("{place}, key `{key}`");
     // A parser may quote what it stumbles over.
     let message = if key.ends_with("api_key") && !message.starts_with("unknown field") {
         "wrong value"
@@ -310,6 +326,16 @@ fn wrong_setting(file: &Path, text: &str, cause: &toml::de::Error) -> Error {
         None => format!("{place}: {message}"),
     };
     Error::bad_input(&format!("/{}", key.replace('.', "/")), detail)
+}
+
+/// The key of a line, where it is sure to be one: what else a line holds may be a secret that lost its quotes.
+fn key<'a>(line: &'a str, message: &str) -> Option<&'a str> {
+    let (key, _) = line
+        .split_once('=')
+        .or_else(|| line.trim().starts_with('[').then_some((line, "")))?;
+    let key = key.trim_matches(|c: char| c.is_whitespace() || "[]\"'".contains(c));
+    let last = key.rsplit('.').next().unwrap_or(key);
+    (expected(last).is_some() || message.starts_with("unknown field")).then_some(key)
 }
 
 fn wrong_variable(name: &str, expected: Option<&str>) -> Error {
@@ -326,7 +352,9 @@ fn expected(key: &str) -> Option<&'static str> {
         "url" => Some("a URL that begins with `http://` or `https://`"),
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
-        "threads" | "body_bytes" | "streams" | "searches" | "budget_ms" => Some("a whole number from 1"),
+        "threads" | "body_bytes" | "streams" | "searches" | "connections" | "collections" | "budget_ms" => {
+            Some("a whole number from 1")
+        }
         "drain_seconds" => Some("a whole number from 0"),
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),
@@ -335,20 +363,6 @@ fn expected(key: &str) -> Option<&'static str> {
         "context" => Some("`true` or `false`"),
         _ => None,
     }
-}
-
-fn is_web_address(text: &str) -> bool {
-    ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
-}
-
-fn web_address<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<String>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if is_web_address(&text) {
-        return Ok(Some(text));
-    }
-    Err(D::Error::custom("not a URL"))
 }
 
 /// Host names in lower case; none when one of them is more than a name.

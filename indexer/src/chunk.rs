@@ -3,6 +3,7 @@
 //! Chunks never overlap, and every byte that is not white space is in one of them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -66,8 +67,8 @@ struct Unit {
     span: Range<usize>,
     /// Chunks hold units of one group only.
     group: usize,
-    /// Titles of the headings above, outermost first.
-    path: Vec<String>,
+    /// Titles of the headings above, outermost first; shared, since a heading may stand above a million units.
+    path: Arc<[String]>,
     is_heading: bool,
 }
 
@@ -183,18 +184,16 @@ fn units(document: &Document, chunking: Chunking) -> Vec<Unit> {
     let mut level = None;
     for heading in document.headings.iter().map(Some).chain([None]) {
         let to = heading.map_or(text.len(), |heading| text.floor_char_boundary(heading.start).max(from));
-        let mut path: Vec<String> = open.iter().map(|(_, title)| (*title).to_owned()).collect();
         // The title is before every path already.
-        if path.first() == Some(&document.title) {
-            path.remove(0);
-        }
+        let titled = usize::from(open.first().is_some_and(|(_, title)| *title == document.title));
+        let path: Arc<[String]> = open[titled..].iter().map(|(_, title)| (*title).to_owned()).collect();
         for (index, span) in paragraphs(text, from..to).into_iter().enumerate() {
             let is_heading = level.is_some() && index == 0;
             for span in pieces(text, span, chunking) {
                 units.push(Unit {
                     span,
                     group,
-                    path: path.clone(),
+                    path: Arc::clone(&path),
                     is_heading,
                 });
             }

@@ -8,6 +8,7 @@
 )]
 
 pub mod chunk;
+pub mod facts;
 pub mod fingerprint;
 pub mod parse;
 pub mod sources;

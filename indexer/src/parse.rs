@@ -5,13 +5,19 @@ mod html;
 mod markdown;
 mod page;
 mod pdf;
+mod pdf_cycles;
+mod pdf_sizes;
+mod pdf_xref;
 mod plain;
 
+use crate::facts;
 use crate::types::{Document, DocumentId, Item};
 use page::Page;
 
 /// More text than this is a data set, not a document.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
+/// The longest title of a document or a heading.
+pub const MAX_TITLE_BYTES: usize = 500;
 
 /// Why an item is no document.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -27,9 +33,17 @@ pub enum ParseError {
         /// What the reader said.
         cause: String,
     },
-    /// Elements inside elements beyond reason; the time to parse grows with the square of the depth.
-    #[error("`{0}` nests over 10,000 elements; that is no page")]
+    /// Elements beyond reason; the time to parse grows with the square of their depth.
+    #[error("`{0}` nests over 1,000 elements or holds over 2,000,000; split it into smaller pages")]
     TooDeep(String),
+    /// More facts than `facts::check` lets pass.
+    #[error("`{uri}`: {cause}")]
+    Facts {
+        /// The item.
+        uri: String,
+        /// What is wrong with them.
+        cause: String,
+    },
     /// More text than `MAX_TEXT_BYTES`.
     #[error("`{0}` holds over 16 MB of text; split it into smaller files")]
     TooLong(String),
@@ -54,15 +68,20 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
     } else {
         let text = plain::decode(&item.bytes).ok_or_else(|| ParseError::Undecodable(item.uri.clone()))?;
         limit(item, &text)?;
-        match kind {
+        let page = match kind {
             Kind::Markdown => markdown::parse(&text),
-            Kind::Html if html::depth(&text) > html::DEEPEST => return Err(ParseError::TooDeep(item.uri.clone())),
             Kind::Html => html::parse(&text),
-            Kind::Plain | Kind::Pdf => plain::parse(&text),
-        }
+            Kind::Plain | Kind::Pdf => Ok(plain::parse(&text)),
+        };
+        page.map_err(|html::TooDeep| ParseError::TooDeep(item.uri.clone()))?
     };
     limit(item, &page.text)?;
-    Ok(finish(item, page, fingerprint))
+    let document = finish(item, page, fingerprint);
+    facts::check(&document.metadata, &document.principals).map_err(|fault| ParseError::Facts {
+        uri: item.uri.clone(),
+        cause: fault.detail,
+    })?;
+    Ok(document)
 }
 
 fn limit(item: &Item, text: &str) -> Result<(), ParseError> {
@@ -80,8 +99,20 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         .get("title")
         .and_then(|title| title.as_str())
         .map(str::to_owned);
-    let title = given.or(page.title).filter(|title| !title.trim().is_empty());
-    let title = title.or_else(|| page.headings.first().map(|heading| heading.title.clone()));
+    // It stands before every chunk, in prompts and on terminals.
+    let given = given.map(|title| one_line(&title)).filter(|title| !title.is_empty());
+    let own = page
+        .title
+        .map(|title| one_line(&title))
+        .filter(|title| !title.is_empty());
+    for heading in &mut page.headings {
+        heading
+            .title
+            .truncate(heading.title.floor_char_boundary(MAX_TITLE_BYTES));
+    }
+    let title = given
+        .or(own)
+        .or_else(|| page.headings.first().map(|heading| heading.title.clone()));
     let mut metadata = page.metadata;
     metadata.extend(item.metadata.clone());
     Document {
@@ -94,6 +125,28 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         principals: item.principals.clone(),
         fingerprint: fingerprint.to_owned(),
     }
+}
+
+/// The beginning of a title without characters that steer a terminal or hide; white space is one space.
+fn one_line(title: &str) -> String {
+    let mut line = String::new();
+    for word in title.split(|c: char| c.is_whitespace() || c.is_control()) {
+        let word = word.replace(is_hidden, "");
+        if !line.is_empty() && !word.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+        if line.len() > MAX_TITLE_BYTES {
+            break;
+        }
+    }
+    line.truncate(line.floor_char_boundary(MAX_TITLE_BYTES));
+    line
+}
+
+/// Marks of direction and characters without width.
+fn is_hidden(character: char) -> bool {
+    matches!(character, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn stem(uri: &str) -> String {
@@ -204,10 +257,33 @@ mod tests {
             let message = document(&item(uri, bytes), "f").unwrap_err().to_string();
             assert!(message.contains(uri) && message.contains("; "), "{message}");
         }
+        let facts = format!("---\nnotes: {}\n---\nx", "a".repeat(facts::MAX_BYTES));
+        let message = document(&item("a.md", facts.as_bytes()), "f").unwrap_err().to_string();
+        assert!(message.contains("in `notes`; "), "{message}");
         let long = vec![b'a'; MAX_TEXT_BYTES + 1];
         assert_eq!(
             document(&item("a.txt", &long), "f").unwrap_err(),
             ParseError::TooLong("a.txt".into())
+        );
+    }
+
+    #[test]
+    fn a_title_is_one_short_line_without_hidden_characters() {
+        let check = |given: &str, expected: &str| {
+            let mut item = item("a.md", b"x");
+            item.metadata.insert("title".into(), given.into());
+            assert_eq!(document(&item, "f").unwrap().title, expected, "{given:?}");
+        };
+        check("\u{1b}[2J \u{202e}One\r\n two\t\u{0}three\u{200b}", "[2J One two three");
+        check(" \u{200b}\n", "a");
+        check(&" ".repeat(50_000), "a");
+        check(&format!("{}é", "a".repeat(499)), &"a".repeat(499));
+        let heading = document(&item("a.md", format!("# {}", "é".repeat(1_000)).as_bytes()), "f").unwrap();
+        assert_eq!((heading.title.len(), heading.headings[0].title.len()), (500, 500));
+        let html = format!("<title>{}</title>x", "a ".repeat(1_000));
+        assert_eq!(
+            document(&item("a.html", html.as_bytes()), "f").unwrap().title.len(),
+            500
         );
     }
 

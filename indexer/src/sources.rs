@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata as FileFacts};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -124,7 +125,9 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
     let Some(uri) = root.file_name().and_then(|name| name.to_str()) else {
         return Err(SourceError::Unsupported(root.to_path_buf()));
     };
-    let entry = entry(uri.to_owned(), root, &facts);
+    // A link that is named is meant.
+    let file = root.canonicalize().map_err(|cause| failure(root, cause))?;
+    let entry = entry(uri.to_owned(), &file, &facts);
     Ok(FolderSource {
         entries: vec![entry],
         skipped: Vec::new(),
@@ -133,7 +136,7 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
 
 /// Reads the bytes of one entry.
 pub fn read(entry: &Entry) -> Result<Item, SourceError> {
-    let file = File::open(&entry.path).map_err(|cause| failure(&entry.path, cause))?;
+    let file = open(&entry.path).map_err(|cause| failure(&entry.path, cause))?;
     let mut bytes = Vec::with_capacity(entry.size.min(MAX_FILE_BYTES) as usize);
     // The file may have grown since it was listed; the limit holds for what is read.
     file.take(MAX_FILE_BYTES + 1)
@@ -150,6 +153,16 @@ pub fn read(entry: &Entry) -> Result<Item, SourceError> {
         principals: Vec::new(),
         modified: entry.modified,
     })
+}
+
+/// Opens a file that is still one: since it was listed, a link out of the folder or a pipe may stand in its place.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file any more"));
+    }
+    Ok(file)
 }
 
 fn walk(root: &Path) -> Result<FolderSource, SourceError> {
@@ -181,6 +194,10 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
         match found.metadata() {
             Ok(facts) if facts.len() > MAX_FILE_BYTES => source.skip(path, "over 64 MB; split it into smaller files"),
             Ok(facts) => match relative(root, path) {
+                // It would steer the terminal that shows it.
+                Some(uri) if uri.contains(char::is_control) => {
+                    source.skip(path, "its name holds control characters; rename it");
+                }
                 Some(uri) => source.entries.push(entry(uri, path, &facts)),
                 None => source.skip(path, "its name is not UTF-8; rename it"),
             },
@@ -277,6 +294,7 @@ mod tests {
     fn what_is_left_out_is_told() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("a.rs"), "").unwrap();
+        fs::write(root.path().join("c\u{1b}[2J.md"), "").unwrap();
         File::create(root.path().join("b.md"))
             .unwrap()
             .set_len(MAX_FILE_BYTES + 1)
@@ -288,7 +306,8 @@ mod tests {
             reasons,
             [
                 "not a type that can be indexed",
-                "over 64 MB; split it into smaller files"
+                "over 64 MB; split it into smaller files",
+                "its name holds control characters; rename it"
             ]
         );
     }
@@ -311,7 +330,41 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
+    #[test]
+    fn what_takes_a_files_place_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        let secret = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&secret, "secret").unwrap();
+        for name in ["a.md", "b.md", "c.md"] {
+            fs::write(root.path().join(name), "words").unwrap();
+        }
+        let entries = folder(root.path()).unwrap().entries();
+        for entry in &entries {
+            fs::remove_file(&entry.path).unwrap();
+        }
+        std::os::unix::fs::symlink(secret.path(), &entries[0].path).unwrap();
+        fs::create_dir(&entries[1].path).unwrap();
+        assert!(
+            std::process::Command::new("mkfifo")
+                .arg(&entries[2].path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        for entry in &entries {
+            let message = read(entry).unwrap_err().to_string();
+            assert!(message.contains(&entry.uri), "{message}");
+        }
+        // A link that is named is meant.
+        let link = root.path().join("link.md");
+        std::os::unix::fs::symlink(secret.path(), &link).unwrap();
+        let entries = folder(&link).unwrap().entries();
+        assert_eq!(
+            (entries[0].uri.as_str(), read(&entries[0]).unwrap().bytes),
+            ("link.md", b"secret".to_vec())
+        );
+    }
+
     #[test]
     fn links_are_not_followed() {
         let root = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::cli::print;
-use crate::config::Config;
+use crate::config::{Config, without_password};
 use crate::error::Result;
 use crate::gateway::peer;
 use crate::gateway::routes::Route;
@@ -94,7 +94,10 @@ async fn checks(config: &Config) -> Vec<Check> {
     let gateway = peer::reachable(&config.gateway_url).await;
     let mend = "`make run` starts it, or set PORTOLAN_GATEWAY_URL; the extractive route works without";
     let gateway = gateway.map_err(|cause| format!("{cause}; {mend}"));
-    checks.push(Check::advice(format!("model gateway {}", config.gateway_url), gateway));
+    checks.push(Check::advice(
+        format!("model gateway {}", without_password(&config.gateway_url)),
+        gateway,
+    ));
     match app::routes(config) {
         Ok(routes) => {
             for route in routes {
@@ -116,7 +119,7 @@ async fn usable(route: &Route) -> std::result::Result<(), String> {
             let mend = "start the model's server there, or set the route's `base_url`";
             peer::reachable(url)
                 .await
-                .map_err(|cause| format!("{url}: {cause}; {mend}"))?;
+                .map_err(|cause| format!("{}: {cause}; {mend}", without_password(url)))?;
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ fn a_wrong_file_is_named_with_line_key_and_mend() {
         "data = \"x\"\n[limits]\nstream = 3\n",
         &[],
         "`portolan.toml`, line 3, key `stream`: unknown field `stream`, expected one of `body_bytes`, `streams`, \
-         `searches`, `drain_seconds`",
+         `searches`, `connections`, `collections`, `drain_seconds`",
     );
     check(
         "[limits]\n\nstreams = \"many\"\n",
@@ -164,4 +164,29 @@ fn a_reranker_has_its_own_weight_and_time_and_its_key_is_hidden() {
         panic!("it is remote");
     };
     assert_eq!(api_key.as_ref().map(Secret::expose), Some("hush"));
+}
+
+#[test]
+fn what_may_be_a_secret_is_not_repeated() {
+    let check = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("portolan.toml");
+        std::fs::write(&file, text).unwrap();
+        let message = Config::load(Some(&file), BTreeMap::new()).unwrap_err().to_string();
+        assert!(message.contains("line ") && !message.contains("hush"), "{message}");
+    };
+    check("sk-hush");
+    check("data = \"x\"\nsk-hush==");
+    check("api_key\nsk-hush = 1");
+    check("api_key = hush");
+    check("\"sk-hush\"");
+    check("[gateway]\nportkey_api_key = [\"hush\"]");
+}
+
+#[test]
+fn an_address_is_shown_without_its_password() {
+    let check = |url: &str, expected: &str| assert_eq!(without_password(url), expected);
+    check("http://me:p@ss@host:1/v1?a=@", "http://host:1/v1?a=@");
+    check("https://key@host", "https://host");
+    check("http://host/a@b", "http://host/a@b");
 }

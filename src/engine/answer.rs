@@ -187,12 +187,16 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     };
     // The question is stored while the model is asked: nobody waits for the disk.
     let (outcome, stored) = tokio::join!(outcome, keep::question(engine, &run));
+    let (question, stored) = match stored {
+        Ok(question) => (Some(question), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
     let outcome = outcome.and_then(|reason| stored.map(|()| reason));
     // Of an answer that failed nobody can say whether the documents would have answered.
     let verdict = outcome
         .is_ok()
         .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
-    let record = keep::record(&run, (&tracker, &told), (&outcome, verdict.as_ref()));
+    let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
     let stored = keep::keep(engine, &run, &record).await;
     if !declined {
         keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::chunk::Chunking;
-use indexer::sources::{Entry, FolderSource};
+use indexer::sources::FolderSource;
 use indexer::types::{Chunk, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
-use crate::engine::ledger::Ledger;
+use crate::engine::ledger::{Ledger, named_from, split};
 use crate::engine::removals::Accepted;
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
@@ -40,10 +40,15 @@ impl Work {
     /// Places in the queue, a KiB of memory each.
     fn weight(&self) -> u32 {
         match self {
-            Self::Items(items) => items.iter().map(|item| (item.bytes.len() / 1024) as u32 + 1).sum(),
+            Self::Items(items) => items.iter().map(weight).sum(),
             Self::Folder { source, .. } => source.entries().len().min(1_024) as u32 + 1,
         }
     }
+}
+
+fn weight(item: &Item) -> u32 {
+    let facts = serde_json::to_vec(&(&item.metadata, &item.principals)).map_or(0, |facts| facts.len());
+    ((item.bytes.len() + facts) / 1024) as u32 + 1
 }
 
 impl Engine {
@@ -54,12 +59,10 @@ impl Engine {
                 .iter()
                 .find(|item| open.is_hidden(DocumentId::of(&item.uri), reader))
         {
-            return Err(Error::Forbidden(format!(
-                "the document `{}` may not be replaced with this key; give yours another name",
-                item.uri
-            )));
+            return Err(Error::Forbidden(hidden(&item.uri)));
         }
-        self.start(collection, "put", Work::Items(items)).await
+        self.start(collection, ("put", reader.clone()), Work::Items(items))
+            .await
     }
 
     /// Indexes a file or a folder; documents that are gone from it are removed. Returns the job's id at once.
@@ -74,10 +77,11 @@ impl Engine {
             let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
             Ok(Work::Folder { root, source })
         };
-        self.start(collection, "index", blocking(walk).await?).await
+        let work = blocking(walk).await?;
+        self.start(collection, ("index", Reader::Everything), work).await
     }
 
-    async fn start(self: &Arc<Self>, collection: &str, kind: &str, work: Work) -> Result<String> {
+    async fn start(self: &Arc<Self>, collection: &str, (kind, reader): (&str, Reader), work: Work) -> Result<String> {
         let place = self
             .queue()
             .clone()
@@ -99,6 +103,7 @@ impl Engine {
             collection,
             record,
             accepted: self.removals.accept(),
+            reader,
             parsed: Vec::new(),
             ready: Vec::new(),
             started: Instant::now(),
@@ -122,6 +127,8 @@ struct IngestRun {
     fingerprints: BTreeMap<String, String>,
     record: JobRecord,
     accepted: Accepted,
+    /// On whose behalf documents are written.
+    reader: Reader,
     parsed: Vec<Parsed>,
     ready: Vec<Replacement>,
     started: Instant,
@@ -261,6 +268,11 @@ impl IngestRun {
 
     /// Parses one item when it is new or changed.
     async fn take(&mut self, item: Item) -> Result<()> {
+        // It may have come while this job waited. Who may not read it must not learn either whether it is the same.
+        if self.collection.is_hidden(DocumentId::of(&item.uri), &self.reader) {
+            self.record.add_error(item.uri.clone(), hidden(&item.uri));
+            return self.tell().await;
+        }
         let chunking = self.engine.chunking();
         let print = fingerprint::of(&item, chunking);
         let known = self.fingerprints.insert(item.uri.clone(), print.clone());
@@ -369,25 +381,13 @@ impl IngestRun {
         }
         if let Err(error) = self.note().await {
             tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
+            self.engine.remember(self.record.clone());
         }
     }
 }
 
-/// The entries with the names that they have below `home`.
-fn named_from(home: &Path, mut entries: Vec<Entry>) -> Vec<Entry> {
-    for entry in &mut entries {
-        if let Some(uri) = sources::relative(home, &entry.path).filter(|uri| !uri.is_empty()) {
-            entry.uri = uri;
-        }
-    }
-    entries
-}
-
-/// The documents of the part `part` of a folder, and the others; an empty `part` is the whole.
-fn split(all: BTreeSet<String>, part: &str) -> (BTreeSet<String>, BTreeSet<String>) {
-    let folder = format!("{part}/");
-    all.into_iter()
-        .partition(|uri| part.is_empty() || uri == part || uri.starts_with(&folder))
+fn hidden(uri: &str) -> String {
+    format!("the document `{uri}` may not be replaced with this key; give yours another name")
 }
 
 fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {

@@ -15,8 +15,8 @@ use crate::types::{Outcome, Verdict};
 const TITLE: usize = 80;
 const AT_LIMIT: &str = "the model stopped at its limit of tokens; the answer has no end";
 
-/// Stores the question, and the conversation that it begins.
-pub(super) async fn question(engine: &Arc<Engine>, run: &Run) -> Result<()> {
+/// Stores the question, and the conversation that it begins; returns the id of its message.
+pub(super) async fn question(engine: &Arc<Engine>, run: &Run) -> Result<String> {
     let (store, asked) = (engine.store(), &run.asked);
     if asked.begins {
         let title: String = asked.message.chars().take(TITLE).collect();
@@ -24,8 +24,7 @@ pub(super) async fn question(engine: &Arc<Engine>, run: &Run) -> Result<()> {
             .begin_conversation(&run.conversation, &title, &asked.owner)
             .await?;
     }
-    store.add_question(&run.conversation, &asked.message).await?;
-    Ok(())
+    store.add_question(&run.conversation, &asked.message).await
 }
 
 /// Whether the model stopped before the end of what it had to say.
@@ -35,7 +34,7 @@ pub(super) fn is_at_limit(outcome: &Result<String>) -> bool {
 
 /// What is stored of the answer.
 pub(super) fn record(
-    run: &Run,
+    (run, question): (&Run, Option<String>),
     (tracker, told): (&Tracker, &Told),
     (outcome, verdict): (&Result<String>, Option<&Verdict>),
 ) -> AnswerRecord {
@@ -43,6 +42,7 @@ pub(super) fn record(
     let limit = is_at_limit(outcome).then(|| AT_LIMIT.to_owned());
     AnswerRecord {
         id: run.message.clone(),
+        question,
         run: run.id.clone(),
         route: run.route.name.clone(),
         text: if declined { DECLINED } else { tracker.text() }.to_owned(),

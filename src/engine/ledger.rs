@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use indexer::sources;
+use indexer::sources::{self, Entry};
 
 use crate::error::{Error, Result};
 
@@ -15,9 +15,13 @@ impl Ledger {
     /// Reads `file`; none is an empty ledger.
     pub fn read(file: &Path) -> Result<Self> {
         match std::fs::read(file) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| Error::storage("the list of sources is broken", error))
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+                let mend = "put it back from a backup, or remove it: what was deleted from folders meanwhile stays";
+                Error::Storage(format!(
+                    "the list of sources `{}` is broken: {error}; {mend}",
+                    file.display()
+                ))
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Error::storage("cannot read the list of sources", error)),
         }
@@ -56,4 +60,21 @@ impl Ledger {
             .and_then(|()| std::fs::rename(&fresh, file))
             .map_err(|error| Error::storage("cannot write the list of sources", error))
     }
+}
+
+/// The entries with the names that they have below `home`.
+pub fn named_from(home: &Path, mut entries: Vec<Entry>) -> Vec<Entry> {
+    for entry in &mut entries {
+        if let Some(uri) = sources::relative(home, &entry.path).filter(|uri| !uri.is_empty()) {
+            entry.uri = uri;
+        }
+    }
+    entries
+}
+
+/// The documents of the part `part` of a folder, and the others; an empty `part` is the whole.
+pub fn split(all: BTreeSet<String>, part: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let folder = format!("{part}/");
+    all.into_iter()
+        .partition(|uri| part.is_empty() || uri == part || uri.starts_with(&folder))
 }

@@ -43,7 +43,7 @@ use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::index::{Collection, Identity};
-use crate::store::Store;
+use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
 
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
@@ -103,6 +103,7 @@ pub struct Parts {
 /// Search, answers and indexing over the open collections.
 pub struct Engine {
     parts: Parts,
+    most_collections: usize,
     cache: cache::SearchCache,
     collections: RwLock<BTreeMap<String, Arc<Collection>>>,
     /// One indexing run at a time keeps the embedder free for searches.
@@ -110,6 +111,8 @@ pub struct Engine {
     /// Batches and removals are published in turn, so that none brings back what another removed.
     publishing: tokio::sync::Mutex<()>,
     removals: removals::Removals,
+    /// How jobs ended whose end could not be written down.
+    unwritten: RwLock<BTreeMap<String, JobRecord>>,
     /// What may wait to be indexed, in KiB.
     queue: Arc<tokio::sync::Semaphore>,
     /// Two callers must not open one collection at once.
@@ -121,13 +124,20 @@ pub struct Engine {
 impl Engine {
     /// Opens every collection in the data folder.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
+        Self::bounded(parts, usize::MAX).await
+    }
+
+    /// The same; where there are `most_collections`, no other one is made.
+    pub async fn bounded(parts: Parts, most_collections: usize) -> Result<Arc<Self>> {
         let engine = Self {
             parts,
+            most_collections,
             cache: cache::SearchCache::new(),
             collections: RwLock::default(),
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
             removals: removals::Removals::default(),
+            unwritten: RwLock::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
             opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
@@ -138,10 +148,12 @@ impl Engine {
         let entries =
             std::fs::read_dir(&folder).map_err(|error| Error::storage("cannot read the data folder", error))?;
         for entry in entries.flatten() {
-            if let Some(name) = entry.file_name().to_str()
-                && collection_name(name).is_ok()
-            {
-                engine.open_collection(name).await?;
+            let name = entry.file_name();
+            match name.to_str() {
+                Some(name) if collection_name(name).is_ok() && entry.path().is_dir() => {
+                    drop(engine.open_collection(name).await?);
+                }
+                _ => tracing::warn!(path = %entry.path().display(), "this is no collection; move it somewhere else"),
             }
         }
         Ok(Arc::new(engine))
@@ -183,6 +195,13 @@ impl Engine {
             return Ok(open);
         }
         let folder = self.collections_folder().join(collection_name(name)?);
+        let most = self.most_collections;
+        if !folder.exists() && self.open_collections().len() >= most {
+            let mend = "name one of them, or raise `collections` under `[limits]` in portolan.toml";
+            return Err(Error::Conflict(format!(
+                "there are {most} collections, and no more are made; {mend}"
+            )));
+        }
         let embedder = &self.parts.embedder;
         let vectors = match &self.parts.vectors {
             Some(factory) => Some(factory(name, embedder.dimension())?),

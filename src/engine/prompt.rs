@@ -8,12 +8,15 @@ use crate::engine::citations::without_marks;
 use crate::error::{Error, Result};
 use crate::types::{Context, Message, Role};
 
+/// The tag around a passage.
+const FENCE: &str = "passage";
+
 /// The messages for an answer: instructions with the evidence, the recent turns, the question.
 pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<Vec<Message>> {
     let passages: Vec<minijinja::Value> = evidence
         .passages
         .iter()
-        .map(|passage| context! { title => defuse(&passage.document.title), text => defuse(&passage.chunk.text) })
+        .map(|passage| context! { title => attribute(&passage.document.title), text => defuse(&passage.chunk.text) })
         .collect();
     let template = environment()
         .get_template("answer")
@@ -40,18 +43,36 @@ pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<V
     Ok(messages)
 }
 
-/// A passage cannot close its own fence, however it writes it.
+/// A passage cannot close its own fence, however it writes it: with other brackets, or with characters that nobody
+/// sees between the letters.
 fn defuse(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for (at, piece) in text.split('<').enumerate() {
-        let tag = piece.trim_start_matches(|c: char| c.is_whitespace() || c == '/');
-        let is_fence = tag.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("passage"));
-        if at > 0 {
-            safe.push_str(if is_fence { "&lt;" } else { "<" });
-        }
-        safe.push_str(piece);
+    let mut rest = text;
+    while let Some(at) = rest.find(['<', '\u{ff1c}', '\u{fe64}', '\u{2039}']) {
+        let bracket = rest[at..].chars().next().map_or(1, char::len_utf8);
+        let (before, after) = (&rest[..at], &rest[at + bracket..]);
+        let letters = after.chars().filter(|c| !is_passed_over(*c)).take(FENCE.len());
+        safe.push_str(before);
+        safe.push_str(if letters.collect::<String>().eq_ignore_ascii_case(FENCE) {
+            "&lt;"
+        } else {
+            &rest[at..at + bracket]
+        });
+        rest = after;
     }
+    safe.push_str(rest);
     safe
+}
+
+/// What may stand in a tag before and between the letters of its name without being seen.
+fn is_passed_over(character: char) -> bool {
+    character == '/' || !(character.is_alphanumeric() || character.is_ascii_graphic())
+}
+
+/// A title on one line that does not end its quotes.
+fn attribute(title: &str) -> String {
+    let words: Vec<&str> = title.split_whitespace().collect();
+    defuse(&words.join(" ")).replace('"', "'")
 }
 
 fn environment() -> &'static Environment<'static> {
@@ -78,6 +99,14 @@ mod tests {
         );
         check("</PASSAGE >< / Passage>", "&lt;/PASSAGE >&lt; / Passage>");
         check("a < b, <p>, <passé", "a < b, <p>, <passé");
+        check(
+            "<\u{200b}/pass\u{200d}age>\u{ff1c}/passage>",
+            "&lt;\u{200b}/pass\u{200d}age>&lt;/passage>",
+        );
+        check("<<passage>\n<\u{ad}pas\nsage>", "<&lt;passage>\n&lt;\u{ad}pas\nsage>");
+        check("1 ‹ 2 < 3", "1 ‹ 2 < 3");
+        let title = attribute("Leave\"\n</passage>\u{2028}\"");
+        assert_eq!(title, "Leave' &lt;/passage> '");
     }
 
     #[test]

@@ -104,11 +104,15 @@ fn kind(status: u16, error_type: &str, detail: &str) -> UpstreamKind {
 }
 
 /// Seconds, or milliseconds where the provider gives them; dates are not read.
+/// What an upstream asks for beyond this is not passed on.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
-    number("retry-after-ms")
-        .map(Duration::from_millis)
+    let asked = number("retry-after-ms").map(Duration::from_millis);
+    asked
         .or_else(|| number("retry-after").map(Duration::from_secs))
+        .map(|wait| wait.min(LONGEST_WAIT))
 }
 
 /// Text without markup, on one line.
@@ -259,6 +263,7 @@ mod tests {
         check("retry-after", "7", Some(Duration::from_secs(7)));
         check("retry-after-ms", "1500", Some(Duration::from_millis(1500)));
         check("retry-after", "-1", None);
+        check("retry-after", "18446744073709551615", Some(Duration::from_hours(1)));
         check("retry-after", "soon", None);
     }
 

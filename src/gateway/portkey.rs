@@ -16,6 +16,7 @@ use super::routes::Route;
 use super::secret::Secret;
 use super::stream::{Call, deltas, late};
 use super::{ChatModel, DeltaStream, config, failure};
+use crate::config::without_password;
 use crate::error::{Error, Result, UpstreamKind};
 use crate::types::{Delta, Prompt, Role};
 
@@ -36,7 +37,8 @@ impl Gateway {
     pub(super) fn endpoint(&self, path: &str) -> Result<reqwest::Url> {
         let address = format!("{}/{path}", self.url.trim_end_matches('/'));
         reqwest::Url::parse(&address).map_err(|cause| {
-            let detail = format!("`{}` is no address of a gateway: {cause}", self.url);
+            let url = without_password(&self.url);
+            let detail = format!("`{url}` is no address of a gateway: {cause}");
             Error::bad_input("/gateway", detail)
         })
     }

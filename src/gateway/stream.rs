@@ -9,6 +9,7 @@ use std::time::Duration;
 use eventsource_stream::{EventStreamError, Eventsource};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::DeltaStream;
@@ -20,6 +21,11 @@ use crate::types::{Delta, Usage};
 
 /// The longest frame, in bytes.
 const MAX_FRAME_BYTES: usize = 1024 * 1024;
+
+/// The longest answer, in bytes; more than any model writes.
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// More tokens than any call has; up to here counts are exact in JSON.
+const MOST_TOKENS: u64 = 1 << 53;
 
 /// What is known of a call besides its bytes.
 #[derive(Clone, Debug)]
@@ -45,6 +51,7 @@ where
         reader: Reader::new(call.attempts),
         ready: VecDeque::new(),
         last_frame: None,
+        bytes: 0,
         ended: false,
         call,
     };
@@ -65,6 +72,8 @@ struct Answer {
     ready: VecDeque<Delta>,
     /// When the last frame came; none before the first text.
     last_frame: Option<Instant>,
+    /// Of the text so far.
+    bytes: usize,
     ended: bool,
     call: Call,
 }
@@ -95,6 +104,12 @@ impl Answer {
         };
         match self.reader.frame(&frame, &self.call.secrets)? {
             Frame::Text(text) => {
+                self.bytes += text.len();
+                if self.bytes > MAX_ANSWER_BYTES {
+                    // What came is kept; the answer has no end.
+                    self.reader.finish = Some("length".to_owned());
+                    return self.end();
+                }
                 self.last_frame = Some(Instant::now());
                 self.ready.push_back(Delta::Text(text));
             }
@@ -218,7 +233,7 @@ struct Reader {
 struct Chunk {
     model: Option<String>,
     choices: Option<Vec<ChunkChoice>>,
-    usage: Option<ChunkUsage>,
+    usage: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -232,18 +247,28 @@ struct ChunkDelta {
     content: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// Token counts as the provider writes them. What is no count counts as none: a good answer must not fail for it.
+#[derive(Default)]
 struct ChunkUsage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    prompt_tokens_details: Option<ChunkUsageDetails>,
+    prompt: u64,
+    completion: u64,
+    cached: u64,
     cost: Option<f64>,
 }
 
-#[derive(Deserialize)]
-struct ChunkUsageDetails {
-    cached_tokens: Option<u64>,
+impl ChunkUsage {
+    fn of(value: &Value) -> Self {
+        let count = |pointer: &str| match value.pointer(pointer).and_then(Value::as_f64) {
+            Some(count) if count > 0.0 => (count as u64).min(MOST_TOKENS),
+            _ => 0,
+        };
+        Self {
+            prompt: count("/prompt_tokens"),
+            completion: count("/completion_tokens"),
+            cached: count("/prompt_tokens_details/cached_tokens"),
+            cost: value["cost"].as_f64().filter(|cost| *cost >= 0.0),
+        }
+    }
 }
 
 impl Reader {
@@ -270,7 +295,7 @@ impl Reader {
         }
         let chunk: Chunk = serde_json::from_str(data).map_err(|_| broken("a frame is no chat completion chunk"))?;
         self.model = chunk.model.filter(|model| !model.is_empty()).or(self.model.take());
-        self.usage = chunk.usage.or(self.usage.take());
+        self.usage = chunk.usage.as_ref().map(ChunkUsage::of).or(self.usage.take());
         let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else {
             return Ok(Frame::Silent);
         };
@@ -291,9 +316,9 @@ impl Reader {
         };
         let usage = self.usage.take().map(|usage| {
             Delta::Usage(Usage {
-                tokens_in: usage.prompt_tokens,
-                tokens_out: usage.completion_tokens,
-                cached: usage.prompt_tokens_details.and_then(|it| it.cached_tokens).unwrap_or(0),
+                tokens_in: usage.prompt,
+                tokens_out: usage.completion,
+                cached: usage.cached,
                 estimated: false,
                 cost_usd: usage.cost.map(|cost| cost.to_string()),
                 attempts: self.attempts,

@@ -214,3 +214,52 @@ async fn silence_after_the_finish_reason_is_no_fault() {
         .collect();
     assert_eq!(got.unwrap(), [Delta::Text("a".into()), Delta::Finish("length".into())]);
 }
+
+#[tokio::test]
+async fn odd_counts_are_no_reason_to_fail() {
+    let check = async |usage: &str, expected: (u64, u64, u64)| {
+        let text = concat!(
+            "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}],\"usage\":USAGE}\n\n",
+            "data: [DONE]\n\n"
+        );
+        let read: Result<Vec<Delta>> = read(vec![text.replace("USAGE", usage).as_bytes()])
+            .await
+            .into_iter()
+            .collect();
+        let usage = read.unwrap().into_iter().find_map(|delta| match delta {
+            Delta::Usage(usage) => Some((usage.tokens_in, usage.tokens_out, usage.cached)),
+            _ => None,
+        });
+        assert_eq!(usage.unwrap_or_default(), expected);
+    };
+    check("null", (0, 0, 0)).await;
+    check("\"many\"", (0, 0, 0)).await;
+    check(r#"{"prompt_tokens":-1,"completion_tokens":null}"#, (0, 0, 0)).await;
+    check(
+        r#"{"prompt_tokens":7.0,"completion_tokens":"3","cost":"free"}"#,
+        (7, 0, 0),
+    )
+    .await;
+    check(
+        r#"{"prompt_tokens":99999999999999999999,"completion_tokens":1e300}"#,
+        (1 << 53, 1 << 53, 0),
+    )
+    .await;
+    check(r#"{"prompt_tokens":7,"prompt_tokens_details":[],"cost":-1}"#, (7, 0, 0)).await;
+    check(
+        r#"{"prompt_tokens":7,"prompt_tokens_details":{"cached_tokens":2.5}}"#,
+        (7, 0, 2),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_cut() {
+    let frame = format!(
+        "data: {{\"choices\":[{{\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
+        "x".repeat(100_000)
+    );
+    let all: Vec<Result<Delta>> = read(vec![frame.as_bytes(); 1_000]).await;
+    assert_eq!(all.len(), 42, "4 MB of texts and the end");
+    assert_eq!(all[41].as_ref().unwrap(), &Delta::Finish("length".into()));
+}

@@ -11,6 +11,9 @@ const KEPT: u64 = 100_000;
 /// Shorter texts are counted sooner than looked up.
 const SHORT: usize = 100;
 
+/// Over a long stretch of one kind the encoder takes the square of its length, or gives up with a panic: it gets slices.
+const SLICE_BYTES: usize = 2 * 1024;
+
 /// Loads the encoding; the first count would wait for it.
 pub fn warm_up() {
     o200k_base_singleton();
@@ -29,13 +32,29 @@ pub fn count(model: &str, text: &str) -> usize {
 
 fn known(text: &str) -> usize {
     static COUNTS: LazyLock<Cache<(u64, usize), u32>> = LazyLock::new(|| Cache::new(KEPT));
-    let count = || o200k_base_singleton().count_ordinary(text);
+    let count = || {
+        slices(text)
+            .map(|slice| o200k_base_singleton().count_ordinary(slice))
+            .sum()
+    };
     if text.len() < SHORT {
         return count();
     }
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     COUNTS.get_with((hasher.finish(), text.len()), || count() as u32) as usize
+}
+
+/// Cut where a word begins, if there is one: the space before a word belongs to its token.
+fn slices(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let window = &rest[..rest.floor_char_boundary(SLICE_BYTES)];
+        let space = window.rfind(' ').filter(|at| *at > 0 && window.len() < rest.len());
+        let slice;
+        (slice, rest) = rest.split_at(space.unwrap_or(window.len()));
+        Some(slice).filter(|slice| !slice.is_empty())
+    })
 }
 
 /// Whether the model's own encoding is the one we count with.
@@ -67,6 +86,22 @@ mod tests {
             &"hello world".repeat(100),
             count("gpt-4o", &"hello world".repeat(100)) * 115 / 100,
         );
+    }
+
+    #[test]
+    fn long_texts_are_counted_in_slices() {
+        for text in [" ", "a", "é\u{1f600}", "two words "] {
+            let text = text.repeat(1_000_000 / text.len());
+            let slices: Vec<&str> = slices(&text).collect();
+            assert_eq!(slices.concat(), text);
+            assert!(
+                slices.iter().all(|slice| slice.len() <= SLICE_BYTES),
+                "{}",
+                slices.len()
+            );
+        }
+        let words = "some words that tell nothing ".repeat(200);
+        assert_eq!(count("gpt-4o", &words), o200k_base_singleton().count_ordinary(&words));
     }
 
     #[test]

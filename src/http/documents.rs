@@ -182,6 +182,8 @@ fn item(body: DocumentBody) -> Result<Item> {
     if let Some(title) = body.title {
         metadata.insert("title".into(), title.into());
     }
+    indexer::facts::check(&metadata, &body.principals)
+        .map_err(|fault| Error::bad_input(&fault.pointer, fault.detail))?;
     Ok(Item {
         uri: body.uri,
         media_type: body.media_type,

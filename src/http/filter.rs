@@ -12,6 +12,8 @@ use crate::types::{Bounds, Filter};
 
 /// The deepest nesting of `and`, `or` and `not`.
 const DEPTH: usize = 16;
+/// The longest name or value.
+const MAX_TEXT_BYTES: usize = 1_024;
 /// The most values and conditions of one filter.
 const PARTS: usize = 1_000;
 const OPERATORS: &str = "`eq`, `ne`, `in`, `nin`, `gte`, `gt`, `lte`, `lt`, `prefix` or `exists`";
@@ -21,8 +23,26 @@ pub fn parse(value: Option<&Value>) -> Result<Filter> {
     let Some(value) = value else {
         return Ok(Filter::default());
     };
+    if has_longer(value, MAX_TEXT_BYTES) {
+        let detail = format!(
+            "a name or value in the filter is longer than {MAX_TEXT_BYTES} bytes; send its beginning as `prefix`"
+        );
+        return Err(Error::bad_input("/filter", detail));
+    }
     let mut left = PARTS;
     object(value, "/filter", DEPTH, &mut left)
+}
+
+/// JSON nests 128 levels at most, so this ends.
+fn has_longer(value: &Value, most: usize) -> bool {
+    match value {
+        Value::String(text) => text.len() > most,
+        Value::Array(list) => list.iter().any(|one| has_longer(one, most)),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, one)| name.len() > most || has_longer(one, most)),
+        _ => false,
+    }
 }
 
 fn object(value: &Value, pointer: &str, depth: usize, left: &mut usize) -> Result<Filter> {

@@ -13,6 +13,7 @@ pub mod pointer;
 pub mod problem;
 pub mod search;
 pub mod search_body;
+pub mod serve;
 pub mod settings;
 pub mod suggest;
 pub mod tune;
@@ -130,7 +131,7 @@ impl HttpState {
 pub fn router(state: HttpState) -> Router {
     let limit = state.settings().body_bytes;
     let upload = limit.saturating_mul(FILES_OF_LARGEST_SIZE);
-    let put = post(documents::put).layer(DefaultBodyLimit::max(upload));
+    let put = post(documents::put).layer((DefaultBodyLimit::max(upload), Extension(BodyLimit(upload))));
     let question = limit.min(QUESTION_BYTES);
     let questions = Router::new()
         .route("/v1/search", post(search::search))

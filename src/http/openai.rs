@@ -27,11 +27,9 @@ use crate::types::{Citation, Event, Message, Role, Usage};
 /// Body of `POST /v1/chat/completions`; clients send more than we use, so unknown fields pass.
 #[derive(Debug, Deserialize)]
 pub struct CompletionBody {
-    #[serde(default)]
-    model: String,
+    model: Option<String>,
     messages: Vec<CompletionMessage>,
-    #[serde(default)]
-    stream: bool,
+    stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     n: Option<u64>,
     metadata: Option<CompletionMetadata>,
@@ -52,14 +50,12 @@ enum Content {
 
 #[derive(Debug, Deserialize)]
 struct Part {
-    #[serde(default)]
-    text: String,
+    text: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
+    include_usage: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,9 +73,9 @@ pub async fn chat_completions(
     let include_usage = body
         .stream_options
         .as_ref()
-        .is_some_and(|options| options.include_usage);
-    let streams = body.stream;
-    let writer = Completion::new(&body.model, include_usage);
+        .is_some_and(|options| options.include_usage == Some(true));
+    let streams = body.stream == Some(true);
+    let writer = Completion::new(body.model.as_deref().unwrap_or_default(), include_usage);
     let owner = caller.owner.clone();
     let ask = ask(body, caller)?;
     if let Some(model) = ask.route.as_deref().filter(|model| *model != "auto") {
@@ -131,7 +127,9 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
         collections: topic.collections,
         filter: topic.filter,
         // The names that stand for whatever route is the default.
-        route: (!matches!(body.model.as_str(), "" | "default" | "portolan")).then_some(body.model),
+        route: body
+            .model
+            .filter(|model| !matches!(model.as_str(), "" | "default" | "portolan")),
         reader,
         owner,
     })
@@ -143,7 +141,7 @@ fn words(message: &CompletionMessage) -> String {
         None => String::new(),
         Some(Content::Text(text)) => text.clone(),
         Some(Content::Parts(parts)) => {
-            let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+            let texts: Vec<&str> = parts.iter().filter_map(|part| part.text.as_deref()).collect();
             texts.join("\n")
         }
     }
@@ -289,7 +287,7 @@ fn usage(usage: &Usage) -> Value {
     json!({
         "prompt_tokens": usage.tokens_in,
         "completion_tokens": usage.tokens_out,
-        "total_tokens": usage.tokens_in + usage.tokens_out,
+        "total_tokens": usage.tokens_in.saturating_add(usage.tokens_out),
         "prompt_tokens_details": { "cached_tokens": usage.cached },
     })
 }

@@ -18,6 +18,8 @@ use crate::http::pointer;
 
 /// The longest wait for a request's body.
 const BODY_DEADLINE: Duration = Duration::from_mins(1);
+/// The longest stretch of an input that an error repeats, in bytes.
+const MAX_ECHO: usize = 200;
 /// When to come back if nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -45,7 +47,7 @@ impl Problem {
         Self {
             status,
             kind,
-            detail: detail.into(),
+            detail: brief(&detail.into()),
             faults: Vec::new(),
             retry_after: None,
         }
@@ -99,7 +101,7 @@ impl From<&Error> for Problem {
         let plain = |status, kind| Self::new(status, kind, error.to_string());
         match error {
             Error::BadInput { faults, .. } => Self {
-                faults: faults.clone(),
+                faults: faults.iter().map(brief_fault).collect(),
                 ..plain(StatusCode::BAD_REQUEST, "bad-input")
             },
             Error::NotFound(_) => plain(StatusCode::NOT_FOUND, "not-found"),
@@ -157,6 +159,35 @@ impl IntoResponse for Problem {
         let mut response = self.respond_with("application/problem+json", &self.to_json());
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// The words with what they repeat of the input cut short: it stands in backticks or quotes.
+fn brief(detail: &str) -> String {
+    let mut short = String::with_capacity(detail.len().min(4 * MAX_ECHO));
+    for (at, piece) in detail.split_inclusive(['`', '"']).enumerate() {
+        if at > 0 && piece.len() > MAX_ECHO + 1 {
+            short.push_str(&piece[..piece.floor_char_boundary(MAX_ECHO)]);
+            short.push('…');
+            short.push_str(
+                piece
+                    .get(piece.len() - 1..)
+                    .filter(|end| "`\"".contains(end))
+                    .unwrap_or_default(),
+            );
+        } else {
+            short.push_str(piece);
+        }
+    }
+    short.truncate(short.floor_char_boundary(10 * MAX_ECHO));
+    short
+}
+
+fn brief_fault(fault: &Fault) -> Fault {
+    let pointer = &fault.pointer[..fault.pointer.floor_char_boundary(2 * MAX_ECHO)];
+    Fault {
+        pointer: pointer.to_owned(),
+        detail: brief(&fault.detail),
     }
 }
 
@@ -236,7 +267,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !is_json(request.headers()) {
             return Err(wrong_type("`content-type: application/json`"));
         }
-        let limit = request.extensions().get::<BodyLimit>().map_or(0, |limit| limit.0);
+        let limit = request
+            .extensions()
+            .get::<BodyLimit>()
+            .map_or(usize::MAX, |limit| limit.0);
+        let length = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        // Nobody has to send it all to hear that it is too much.
+        if length.is_some_and(|length: usize| length > limit) {
+            return Err(too_large("the body", limit));
+        }
         let reading = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, state));
         let bytes = match reading.await {
             Ok(Ok(bytes)) => bytes,

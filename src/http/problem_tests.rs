@@ -146,3 +146,22 @@ fn our_own_failures_keep_their_causes_to_the_log() {
         assert!(!Problem::from(&error).to_json().to_string().contains("/home/me"));
     }
 }
+
+#[test]
+fn what_an_error_repeats_is_cut() {
+    let long = "x".repeat(100_000);
+    for detail in [
+        format!("no mode named `{long}`; use `hybrid`"),
+        format!("string \"{long}\", expected a list"),
+    ] {
+        let problem = Problem::from(&Error::bad_input(&format!("/filter/{long}"), detail));
+        assert!(problem.detail.len() < 300, "{}", problem.detail);
+        assert!(problem.detail.ends_with("use `hybrid`") || problem.detail.ends_with("…\", expected a list"));
+        assert!(problem.to_json().to_string().len() < 1_500);
+    }
+    let many = Problem::from(&Error::bad_input("", "`".repeat(100_000)));
+    assert!(many.to_json().to_string().len() < 10_000);
+    let value = json!({ "field": long });
+    let words = crate::http::filter::parse(Some(&value)).unwrap_err().to_string();
+    assert!(words.contains("longer than 1024 bytes"), "{words}");
+}

@@ -1,13 +1,12 @@
 //! Tantivy: the fields, the query, and what a reader sees of one commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tantivy::collector::{Count, TopDocs};
-use tantivy::query::{Bm25StatisticsProvider, InvertedIndexRangeQuery, Query, TermQuery};
+use tantivy::query::{Bm25StatisticsProvider, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::{DocAddress, DocSet, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, Term};
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::directory::Directory;
 use super::language::{self, Language};
-use super::{Statistics, ask};
+use super::{Statistics, ask, cards};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentCard, DocumentId, Hit, Reader};
 
@@ -127,7 +126,7 @@ impl Lexical {
         let builder = index.reader_builder().reload_policy(ReloadPolicy::Manual);
         let reader: IndexReader = builder.try_into().map_err(failed)?;
         let searcher = reader.searcher();
-        let cards = read_cards(&searcher, fields)?;
+        let cards = cards::read(&searcher, fields)?;
         Ok(Self {
             index,
             fields,
@@ -381,35 +380,12 @@ pub(super) fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves
     Ok((columns.u64("high")?, columns.u64("low")?))
 }
 
-fn read_source<T: serde::de::DeserializeOwned>(searcher: &Searcher, fields: Fields, at: DocAddress) -> Result<T> {
+pub(super) fn read_source<T: serde::de::DeserializeOwned>(
+    searcher: &Searcher,
+    fields: Fields,
+    at: DocAddress,
+) -> Result<T> {
     let stored: TantivyDocument = searcher.doc(at).map_err(failed)?;
     let source = stored.get_first(fields.source).and_then(|value| value.as_str());
     serde_json::from_str(source.unwrap_or_default()).map_err(failed)
-}
-
-fn read_cards(searcher: &Searcher, fields: Fields) -> Result<BTreeMap<DocumentId, Arc<DocumentCard>>> {
-    // Every record has one fact: its own id.
-    let query = InvertedIndexRangeQuery::new(
-        Bound::Included(Term::from_field_text(fields.record, "")),
-        Bound::Unbounded,
-    );
-    let found = searcher.search(&query, &tantivy::collector::DocSetCollector);
-    let mut cards = BTreeMap::new();
-    for address in found.map_err(failed)? {
-        let document: Document = read_source(searcher, fields, address)?;
-        cards.insert(document.id, Arc::new(card(&document)));
-    }
-    Ok(cards)
-}
-
-/// What is known of `document` without its text.
-pub(super) fn card(document: &Document) -> DocumentCard {
-    DocumentCard {
-        id: document.id,
-        uri: document.uri.clone(),
-        title: document.title.clone(),
-        metadata: document.metadata.clone(),
-        principals: document.principals.clone(),
-        version: document.fingerprint.clone(),
-    }
 }

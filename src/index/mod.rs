@@ -3,12 +3,14 @@
 pub mod analyse;
 mod ask;
 pub mod asked;
+mod cards;
 mod confirm;
 mod coverage;
 pub mod directory;
 mod display;
 pub mod edge;
 pub mod filter;
+mod folder;
 pub mod fusion;
 pub mod language;
 pub mod lexical;
@@ -120,12 +122,12 @@ impl Collection {
     ) -> Result<Arc<Self>> {
         let (place, made, called) = (folder.to_owned(), identity.clone(), name.to_owned());
         let opened = tokio::task::spawn_blocking(move || {
-            let known = read_identity(&place, &called, &made)?;
-            let lexical = Lexical::open(&place.join("lexical"))?;
+            let known = folder::is_made(&place, &called, &made)?;
+            let lexical = Lexical::open(&place.join("lexical")).map_err(folder::broken(&place, &called))?;
             let writer = Writer::open(&lexical, &place, &called, made.dimension)?;
             let settings = settings::Kept::open(&place)?;
             if !known {
-                write_identity(&place, &made)?;
+                folder::write_identity(&place, &made)?;
             }
             Ok::<_, Error>((lexical, writer, settings))
         });
@@ -355,36 +357,6 @@ impl Collection {
         }
         Ok(incomplete)
     }
-}
-
-/// Whether `folder` names an identity, which must then be `asked`.
-fn read_identity(folder: &Path, name: &str, asked: &Identity) -> Result<bool> {
-    std::fs::create_dir_all(folder).map_err(|cause| Error::storage("cannot make the collection's folder", cause))?;
-    let bytes = match std::fs::read(folder.join("identity.json")) {
-        Ok(bytes) => bytes,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(cause) => return Err(Error::storage("cannot read `identity.json`", cause)),
-    };
-    let mend = format!(
-        "move `{}` away and run `portolan index PATH --collection {name}` to build it again",
-        folder.display()
-    );
-    let found: Identity = serde_json::from_slice(&bytes)
-        .map_err(|cause| Error::Conflict(format!("`identity.json` of `{name}` cannot be read ({cause}); {mend}")))?;
-    if found == *asked {
-        return Ok(true);
-    }
-    let detail = format!("collection `{name}` was made with {found}, but this program runs with {asked}; {mend}");
-    Err(Error::Conflict(detail))
-}
-
-/// Written aside and renamed, so that a crash leaves no half file.
-fn write_identity(folder: &Path, identity: &Identity) -> Result<()> {
-    let failed = |cause: std::io::Error| Error::storage("cannot write `identity.json`", cause);
-    let bytes = serde_json::to_vec_pretty(identity).map_err(|cause| Error::Internal(cause.to_string()))?;
-    let aside = folder.join("identity.json.new");
-    std::fs::write(&aside, bytes).map_err(failed)?;
-    std::fs::rename(&aside, folder.join("identity.json")).map_err(failed)
 }
 
 #[cfg(test)]

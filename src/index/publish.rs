@@ -10,10 +10,10 @@ use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::language::Language;
-use super::lexical::{self, Fields, Lexical, failed};
+use super::lexical::{Fields, Lexical, failed};
 use super::tokens::{Sketch, TokenStore};
 use super::vectors::{Point, VectorStore};
-use super::{analyse, filter, suggest};
+use super::{analyse, cards, filter, suggest};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
@@ -211,7 +211,7 @@ fn commit(
             stale.remove(&chunk.id);
         }
         let document = &replacement.document;
-        cards.insert(document.id, Arc::new(lexical::card(document)));
+        cards.insert(document.id, Arc::new(cards::card(document)));
     }
     if let Err(error) = write(lexical.fields, writer, batch, removals) {
         // What was added waits in the writer and would go out with the next commit.

@@ -3,6 +3,7 @@
 mod contract;
 pub(crate) mod double;
 mod filters;
+mod folder;
 mod server;
 mod tokens;
 mod words;

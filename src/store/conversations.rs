@@ -77,12 +77,13 @@ impl Store {
         let (position, now) = next_position(&mut transaction, conversation).await?;
         sqlx::query(
             "insert into messages \
-             (id, conversation, position, role, text, state, run, route, outcome, usage, problem, created_at) \
-             values (?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?)",
+             (id, conversation, position, role, question, text, state, run, route, outcome, usage, problem, created_at) \
+             values (?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&answer.id)
         .bind(conversation)
         .bind(position)
+        .bind(&answer.question)
         .bind(&answer.text)
         .bind(if answer.complete { "complete" } else { "incomplete" })
         .bind(&answer.run)
@@ -115,10 +116,8 @@ impl Store {
     pub async fn turns(&self, conversation: &str, most: usize) -> Result<Vec<Message>> {
         let rows = sqlx::query(
             "select question.text as question, answer.text as answer \
-             from messages as answer join messages as question \
-             on question.conversation = answer.conversation and question.position = answer.position - 1 \
-             where answer.conversation = ? and answer.role = 'assistant' and answer.state = 'complete' \
-             and question.role = 'user' order by answer.position desc limit ?",
+             from messages as answer join messages as question on question.id = answer.question \
+             where answer.conversation = ? and answer.state = 'complete' order by question.position desc limit ?",
         )
         .bind(conversation)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
@@ -150,7 +149,7 @@ impl Store {
         .map_err(failed("cannot list the conversations"))
     }
 
-    /// A conversation of `owner` with all its messages, oldest first.
+    /// A conversation of `owner` with all its messages, oldest question first, each followed by its answer.
     pub async fn messages(&self, conversation: &str, owner: &str) -> Result<(ConversationRow, Vec<MessageRow>)> {
         let what = "cannot read the conversation";
         // One transaction, so that an erasure in between cannot leave ranges and text of different states.
@@ -251,9 +250,10 @@ async fn add_citation(
 
 async fn read_messages(transaction: &mut Transaction<'_, Sqlite>, conversation: &str) -> sqlx::Result<Vec<MessageRow>> {
     let found = sqlx::query(
-        "select id, role, text, state, route, outcome, usage, problem, \
-         strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') as created_at \
-         from messages where conversation = ? order by position",
+        "select own.id, own.role, own.text, own.state, own.route, own.outcome, own.usage, own.problem, \
+         strftime('%Y-%m-%dT%H:%M:%fZ', own.created_at / 1000.0, 'unixepoch') as created_at \
+         from messages as own left join messages as asked on asked.id = own.question \
+         where own.conversation = ? order by coalesce(asked.position, own.position), own.position",
     )
     .bind(conversation)
     .fetch_all(&mut **transaction)

@@ -7,7 +7,8 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -43,7 +44,11 @@ impl Store {
     /// A database that a newer version wrote, or that another process has open, is a `Conflict`.
     pub async fn open(file: &Path) -> Result<Self> {
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder)
+            // Texts and conversations are for who runs the service, not for everybody on the machine.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
                 .map_err(|cause| Error::storage(&format!("cannot make the folder `{}`", folder.display()), cause))?;
         }
         let owner = own(&file.with_extension("lock"))?;
@@ -60,7 +65,11 @@ impl Store {
             .max_connections(CONNECTIONS)
             .connect_with(options)
             .await
-            .map_err(|cause| Error::storage(&format!("cannot open the database `{}`", file.display()), cause))?;
+            .map_err(|cause| {
+                let file = file.display();
+                let mend = "put it back from a backup, or move it away: conversations go with it, documents do not";
+                Error::Storage(format!("cannot open the database `{file}`: {cause}; {mend}"))
+            })?;
         MIGRATIONS
             .run(&pool)
             .await

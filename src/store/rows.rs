@@ -14,6 +14,8 @@ use crate::types::{Citation, DocumentId, Outcome, Usage};
 pub struct AnswerRecord {
     /// Id of its message.
     pub id: String,
+    /// Id of the question's message; none when that could not be kept.
+    pub question: Option<String>,
     /// Id of the run that made it.
     pub run: String,
     /// The route that answered.

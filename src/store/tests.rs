@@ -31,6 +31,7 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
     let passage = |citation: &Citation| json!({"number": citation.number, "document": citation.document, "collection": "default", "text": "t"});
     AnswerRecord {
         id: id.into(),
+        question: None,
         run: "run".into(),
         route: "extractive".into(),
         text: text.into(),
@@ -44,6 +45,14 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
             ..Usage::default()
         }),
         problem: None,
+    }
+}
+
+fn answered(question: String, id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
+    let question = Some(question);
+    AnswerRecord {
+        question,
+        ..answer(id, text, citations)
     }
 }
 
@@ -64,9 +73,9 @@ async fn begin(store: &Store, title: &str, owner: &str) -> String {
 async fn a_conversation_comes_back_as_it_was_kept() {
     let (_folder, store) = open().await;
     let id = begin(&store, "Leave", "anna").await;
-    store.add_question(&id, "How long?").await.expect("question");
+    let question = store.add_question(&id, "How long?").await.expect("question");
     let text = "Fünf Tage [1].";
-    let kept = answer("a1", text, vec![citation("a.md", 1, text, "Fünf Tage")]);
+    let kept = answered(question, "a1", text, vec![citation("a.md", 1, text, "Fünf Tage")]);
     store.add_answer(&id, &kept).await.expect("answer");
 
     let (head, messages) = store.messages(&id, "anna").await.expect("messages");
@@ -125,8 +134,8 @@ async fn turns_are_the_last_complete_ones_oldest_first() {
     let (_folder, store) = open().await;
     let id = begin(&store, "t", "anna").await;
     for (n, complete) in [(1, true), (2, true), (3, false), (4, true)] {
-        store.add_question(&id, &format!("q{n}")).await.expect("question");
-        let mut record = answer(&format!("a{n}"), &format!("a{n}"), Vec::new());
+        let question = store.add_question(&id, &format!("q{n}")).await.expect("question");
+        let mut record = answered(question, &format!("a{n}"), &format!("a{n}"), Vec::new());
         record.complete = complete;
         store.add_answer(&id, &record).await.expect("answer");
     }
@@ -139,6 +148,29 @@ async fn turns_are_the_last_complete_ones_oldest_first() {
         message(Role::Assistant, "a4"),
     ];
     assert_eq!(turns, expected);
+}
+
+#[tokio::test]
+async fn answers_stay_with_their_questions_however_they_overtake() {
+    let (_folder, store) = open().await;
+    let id = begin(&store, "t", "anna").await;
+    let first = store.add_question(&id, "q1").await.expect("question");
+    let second = store.add_question(&id, "q2").await.expect("question");
+    for (question, words) in [(second, "a2"), (first, "a1")] {
+        let record = answered(question, words, words, Vec::new());
+        store.add_answer(&id, &record).await.expect("answer");
+    }
+    let expected = ["q1", "a1", "q2", "a2"];
+    let turns = store.turns(&id, 9).await.expect("turns");
+    assert_eq!(
+        turns.iter().map(|turn| turn.text.as_str()).collect::<Vec<_>>(),
+        expected
+    );
+    let (_, messages) = store.messages(&id, "anna").await.expect("messages");
+    assert_eq!(
+        messages.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[tokio::test]
@@ -239,7 +271,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 2; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 3; start the newer portolan"),
         "{detail}"
     );
 }
@@ -263,4 +295,26 @@ async fn a_second_owner_of_the_data_is_refused_until_the_first_is_gone() {
     );
     drop(first);
     Store::open(&file).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_data_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().expect("folder");
+    let folder = home.path().join("data");
+    let _store = Store::open(&folder.join("portolan.sqlite")).await.expect("store");
+    let mode = std::fs::metadata(folder).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_broken_database_is_told_with_its_mend() {
+    let folder = tempfile::tempdir().expect("folder");
+    let file = folder.path().join("portolan.sqlite");
+    std::fs::write(&file, "no database ".repeat(1_000)).expect("written");
+    let message = Store::open(&file).await.expect_err("it is broken").to_string();
+    assert!(
+        message.contains("portolan.sqlite") && message.contains("; put it back"),
+        "{message}"
+    );
 }

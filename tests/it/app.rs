@@ -16,6 +16,7 @@ use portolan::error::Result;
 use portolan::gateway::portkey::{Gateway, PortkeyModel};
 use portolan::gateway::routes::{Route, RouteKind, Strategy, Target, Timers};
 use portolan::gateway::{ChatModel, Embedded, Embedder, TextKind};
+use portolan::http::serve::{Connections, serve};
 use portolan::http::{HttpSettings, HttpState, router};
 use portolan::store::Store;
 use serde_json::{Value, json};
@@ -30,6 +31,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(400);
 /// Length of the test vectors.
 pub const DIMENSION: usize = 32;
+
+/// The most collections of a service.
+pub const MOST_COLLECTIONS: usize = 8;
 
 /// A question that `backup.md` answers.
 pub const QUESTION: &str = "When does the backup run every night?";
@@ -73,34 +77,40 @@ impl TestApp {
 
     /// The same with another embedder.
     pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(settings, embedder, |_| Reranking::nothing()).await
+        Self::made(folder(), settings, embedder, |_| Reranking::nothing()).await
+    }
+
+    /// The same in a data folder of the test's own.
+    pub async fn at(data: PathBuf, settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
+        Self::made(data, settings, embedder, |_| Reranking::nothing()).await
     }
 
     /// A service with the documents that the questions are about, and with what reranks them.
     pub async fn reranked(reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
-        let app = Self::made(settings(), Arc::new(WordHash), reranking).await;
+        let app = Self::made(folder(), settings(), Arc::new(WordHash), reranking).await;
         app.index().await;
         app
     }
 
     async fn made(
+        data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
         reranking: impl FnOnce(&Upstream) -> Reranking,
     ) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let data = folder();
         let upstream = Upstream::start().await;
         let parts = Parts {
             reranking: Arc::new(reranking(&upstream)),
             ..parts(&data, &upstream, embedder).await
         };
-        let engine = Engine::open(parts).await.unwrap();
+        let engine = Engine::bounded(parts, MOST_COLLECTIONS).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let service = router(HttpState::new(engine.clone(), settings));
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        let connections = Connections::default();
+        tokio::spawn(serve(listener, service, connections, std::future::pending()));
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self {
             url,
@@ -219,7 +229,7 @@ async fn read(request: reqwest::RequestBuilder) -> (u16, Value) {
 }
 
 /// A folder that goes after the test's run time: the vector engine writes when it is dropped.
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     thread_local! {
         static FOLDERS: RefCell<Vec<tempfile::TempDir>> = RefCell::default();
     }

@@ -10,6 +10,7 @@ mod events;
 mod failures;
 mod golden;
 mod guide;
+mod hostile;
 mod indexing;
 mod input;
 mod library;

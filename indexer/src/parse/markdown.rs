@@ -2,11 +2,12 @@
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
+use super::html::TooDeep;
 use super::page::Page;
 use super::{front_matter, html};
 
 /// Writes a Markdown text on a page.
-pub fn parse(text: &str) -> Page {
+pub fn parse(text: &str) -> Result<Page, TooDeep> {
     let (metadata, body) = front_matter::split(text);
     let title = metadata
         .get("title")
@@ -25,7 +26,7 @@ pub fn parse(text: &str) -> Page {
     for event in Parser::new_ext(body, options) {
         match event {
             Event::Start(tag) => start(&mut page, &tag),
-            Event::End(TagEnd::HtmlBlock) => html::append(&mut page, &std::mem::take(&mut markup)),
+            Event::End(TagEnd::HtmlBlock) => html::append(&mut page, &std::mem::take(&mut markup))?,
             Event::End(tag) => end(&mut page, tag),
             Event::Html(line) => markup.push_str(&line),
             Event::InlineHtml(tag) if tag.to_ascii_lowercase().starts_with("<br") => page.line(),
@@ -40,7 +41,7 @@ pub fn parse(text: &str) -> Page {
             Event::InlineHtml(_) | Event::Rule => {}
         }
     }
-    page
+    Ok(page)
 }
 
 fn start(page: &mut Page, tag: &Tag<'_>) {
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     fn check(markdown: &str, expected: &str) {
-        let page = parse(markdown);
+        let page = parse(markdown).unwrap();
         assert_eq!(page.text.trim_end(), expected, "{markdown:?}");
         for heading in &page.headings {
             assert!(page.text[heading.start..].starts_with(&heading.title), "{heading:?}");
@@ -111,6 +112,12 @@ mod tests {
             "| a | b |\n|---|---|\n| `1` |  |\n|  | 2 |\n\nx",
             "a | b\n1 |\n | 2\n\nx",
         );
+    }
+
+    #[test]
+    fn html_that_piles_up_elements_is_given_up() {
+        let markdown = format!("# Title\n\n<div>\n{}\n</div>\n", "<div></x>".repeat(3_000));
+        assert_eq!(parse(&markdown).map(drop), Err(TooDeep));
     }
 
     #[test]

@@ -1,20 +1,31 @@
 //! PDF to a page: the text of its pages, with lines joined into paragraphs. Scans hold no text.
 
-use std::panic;
+use std::thread;
+
+use pdf_extract::{PlainTextOutput, output_doc_page};
 
 use super::page::Page;
+use super::{pdf_cycles, pdf_sizes};
 
 /// A line shorter than this share of the page's widest line ends its paragraph.
 const FULL_LINE_PERCENT: usize = 65;
 
+/// Room for what nests as deep as it may.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Writes the text of a PDF on a page, or says what is wrong with the file.
 pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     // The reader panics on some broken files; one bad file must not end the run.
-    let read = panic::catch_unwind(|| pdf_extract::extract_text_from_mem_by_pages(bytes));
+    let read = thread::scope(|scope| {
+        let reader = thread::Builder::new().stack_size(STACK_BYTES);
+        reader
+            .spawn_scoped(scope, || pages(bytes))
+            .map(thread::ScopedJoinHandle::join)
+    });
     let pages = match read {
-        Ok(Ok(pages)) => pages,
-        Ok(Err(cause)) => return Err(cause.to_string()),
-        Err(_) => return Err("it is damaged".to_owned()),
+        Ok(Ok(pages)) => pages?,
+        Ok(Err(_)) => return Err("it is damaged".to_owned()),
+        Err(cause) => return Err(cause.to_string()),
     };
     let mut page = Page::default();
     for text in pages {
@@ -22,6 +33,21 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
         page.verbatim(&unwrap_lines(&text));
     }
     Ok(page)
+}
+
+/// The text of each page, up to the first that cannot be read.
+fn pages(bytes: &[u8]) -> Result<Vec<String>, String> {
+    let document = pdf_sizes::open(bytes)?;
+    pdf_cycles::check(&document)?;
+    let mut pages = Vec::new();
+    for number in document.get_pages().into_keys() {
+        let mut text = String::new();
+        if output_doc_page(&document, &mut PlainTextOutput::new(&mut text), number).is_err() {
+            break;
+        }
+        pages.push(text);
+    }
+    Ok(pages)
 }
 
 /// Joins lines that were broken only because the page ended there.
@@ -96,34 +122,191 @@ mod tests {
         clippy::format_collect,
         reason = "a test file is written once"
     )]
-    /// A PDF with a page for each text, written out so that no binary lies in the repository.
+    /// A PDF of these objects, of which the first is the catalogue, written out so that no binary lies in the repository.
+    fn file(objects: &[Vec<u8>]) -> Vec<u8> {
+        let (mut file, mut table) = (b"%PDF-1.4\n".to_vec(), "0000000000 65535 f \n".to_owned());
+        for (index, object) in objects.iter().enumerate() {
+            table.push_str(&format!("{:010} 00000 n \n", file.len()));
+            file.extend(format!("{} 0 obj\n", index + 1).into_bytes());
+            file.extend(object);
+            file.extend(b"\nendobj\n");
+        }
+        let (start, size) = (file.len(), objects.len() + 1);
+        let end =
+            format!("xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n");
+        file.extend(end.into_bytes());
+        file
+    }
+
+    fn stream(facts: &str, content: &[u8]) -> Vec<u8> {
+        let head = format!("<< /Length {} {facts} >>\nstream\n", content.len());
+        [head.as_bytes(), content, b"\nendstream"].concat()
+    }
+
+    /// A PDF with a page for each text.
     fn pdf(texts: &[&str]) -> Vec<u8> {
-        let pages: String = (0..texts.len()).map(|page| format!("{} 0 R ", 4 + page * 2)).collect();
+        let pages: Vec<String> = (0..texts.len()).map(|page| format!("{} 0 R", 4 + page * 2)).collect();
+        let pages = pages.join(" ");
         let mut objects = vec![
-            "<< /Type /Catalog /Pages 2 0 R >>".to_owned(),
-            format!("<< /Type /Pages /Kids [{pages}] /Count {} >>", texts.len()),
-            "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>".to_owned(),
+            b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+            format!("<< /Type /Pages /Kids [{pages}] /Count {} >>", texts.len()).into_bytes(),
+            FONT.as_bytes().to_vec(),
         ];
         for text in texts {
             let content = objects.len() + 2;
-            objects.push(format!(
+            let page = format!(
                 "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents {content} 0 R \
                  /Resources << /Font << /F 3 0 R >> >> >>"
-            ));
-            let stream = format!("BT /F 12 Tf 50 700 Td ({text}) Tj ET");
-            objects.push(format!("<< /Length {} >>\nstream\n{stream}\nendstream", stream.len()));
+            );
+            objects.push(page.into_bytes());
+            objects.push(stream("", format!("BT /F 12 Tf 50 700 Td ({text}) Tj ET").as_bytes()));
         }
-        let (mut file, mut table) = ("%PDF-1.4\n".to_owned(), "0000000000 65535 f \n".to_owned());
-        for (index, object) in objects.iter().enumerate() {
-            table.push_str(&format!("{:010} 00000 n \n", file.len()));
-            file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", index + 1));
+        file(&objects)
+    }
+
+    const FONT: &str = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>";
+
+    /// A PDF of one page with drawings `X0`, `X1`, ...: their contents, in which `/X1 Do` draws the second.
+    fn drawings(page: &str, contents: &[&str]) -> Vec<u8> {
+        let names: Vec<String> = (0..contents.len()).map(|at| format!("/X{at} {} 0 R", at + 6)).collect();
+        let resources = format!("<< /Font << /F 3 0 R >> /XObject << {} >> >>", names.join(" "));
+        let mut objects = vec![
+            b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>".to_vec(),
+            FONT.as_bytes().to_vec(),
+            format!("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R /Resources {resources} >>")
+                .into_bytes(),
+            stream("", page.as_bytes()),
+        ];
+        let own = format!("/Type /XObject /Subtype /Form /Resources {resources}");
+        objects.extend(contents.iter().enumerate().map(|(at, content)| {
+            // Every second one inherits what names mean.
+            let facts = if at % 2 == 0 {
+                "/Type /XObject /Subtype /Form"
+            } else {
+                &own
+            };
+            stream(facts, content.as_bytes())
+        }));
+        file(&objects)
+    }
+
+    fn refused(file: &[u8], words: &str) {
+        let cause = parse(file).map(|page| page.text).unwrap_err();
+        assert!(cause.contains(words), "{cause}");
+    }
+
+    #[test]
+    fn drawings_within_drawings_are_read() {
+        let file = drawings("/X0 Do", &["/X1 Do", "BT /F 12 Tf 50 700 Td (Deep) Tj ET"]);
+        assert_eq!(parse(&file).unwrap().text, "Deep");
+    }
+
+    #[test]
+    fn a_drawing_that_draws_itself_is_refused() {
+        refused(&drawings("/X0 Do", &["/X0 Do"]), "draws itself");
+        refused(&drawings("/X0 Do", &["/X1 Do", "/X0 Do"]), "draws itself");
+        // Each alone is shallow; walked from the last to the first, none is seen to be deep.
+        let chain: Vec<String> = (1..=100).map(|next| format!("/X{next} Do")).collect();
+        let chain: Vec<&str> = chain.iter().map(String::as_str).chain([""]).collect();
+        let page: Vec<String> = (0..=100).rev().map(|at| format!("/X{at} Do")).collect();
+        refused(&drawings(&page.join(" "), &chain), "over 32 others");
+        let doubling: Vec<String> = (1..30).map(|next| format!("/X{next} Do /X{next} Do")).collect();
+        let doubling: Vec<&str> = doubling.iter().map(String::as_str).chain(["BT ET"]).collect();
+        refused(&drawings("/X0 Do", &doubling), "over and over");
+    }
+
+    #[test]
+    fn pages_that_are_their_own_parents_are_refused() {
+        let objects = [
+            "<< /Type /Catalog /Pages 2 0 R >>",
+            "<< /Type /Pages /Kids [3 0 R] /Count 1 /Parent 2 0 R >>",
+            "<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>",
+            "<< /Length 0 >>\nstream\n\nendstream",
+        ];
+        refused(
+            &file(&objects.map(|object| object.as_bytes().to_vec())),
+            "their own parents",
+        );
+    }
+
+    #[test]
+    fn a_font_whose_table_nests_without_end_is_refused() {
+        for open in ["[", "([", "<</a ", "[()"] {
+            let objects = [
+                b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+                b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>".to_vec(),
+                FONT.replace(">>", "/ToUnicode 6 0 R >>").into_bytes(),
+                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R \
+                  /Resources << /Font << /F 3 0 R >> >> >>"
+                    .to_vec(),
+                stream("", b"BT /F 12 Tf 50 700 Td (x) Tj ET"),
+                stream("", open.repeat(100_000).as_bytes()),
+            ];
+            refused(&file(&objects), "nests too deep");
         }
-        let (start, size) = (file.len(), objects.len() + 1);
-        file.push_str(&format!(
-            "xref\n0 {size}\n{table}trailer\n<< /Size {size} /Root 1 0 R >>\n"
-        ));
-        file.push_str(&format!("startxref\n{start}\n%%EOF\n"));
-        file.into_bytes()
+    }
+
+    /// A PDF whose table of contents is a stream: object 2 of the head, then object 3.
+    fn tabled(facts: &str, table: &[u8]) -> Vec<u8> {
+        let mut file = b"%PDF-1.5\n".to_vec();
+        let first = file.len();
+        file.extend(b"1 0 obj\n<< /Length 2 0 R >>\nstream\nx\nendstream\nendobj\n");
+        let start = file.len();
+        let entry = [1, 0, first as u8, 0];
+        let table = [&[0, 0, 0, 0], &entry[..], table].concat();
+        let facts = format!("/Type /XRef /Size 3 /Root 1 0 R {facts}");
+        file.extend([b"3 0 obj\n", &stream(&facts, &table)[..], b"\nendobj\n"].concat());
+        file.extend(format!("startxref\n{start}\n%%EOF\n").into_bytes());
+        file
+    }
+
+    #[test]
+    fn a_table_of_contents_without_an_end_is_refused() {
+        // Object 2 lies in the stream that is object 2.
+        refused(&tabled("/W [1 2 1]", &[2, 0, 2, 0]), "cross-reference table");
+        refused(
+            &tabled("/#57 [0 0 0] /Index [0 4000000000]", &[]),
+            "cross-reference table",
+        );
+        refused(&tabled("/W [1 9000000000000000 1]", &[]), "cross-reference table");
+    }
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn what_unpacks_to_gigabytes_is_refused() {
+        let bomb = packed(&vec![b' '; pdf_sizes::LARGEST + 1]);
+        let twice = packed(&bomb);
+        assert!(twice.len() < 10_000, "{}", twice.len());
+        for (facts, content) in [
+            ("/Filter /FlateDecode", &bomb),
+            ("/Filter [/FlateDecode /FlateDecode]", &twice),
+            ("/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode", &bomb),
+        ] {
+            let mut objects = vec![
+                b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+                b"<< /Type /Pages /Kids [] /Count 0 >>".to_vec(),
+            ];
+            objects.push(stream(facts, content));
+            refused(&file(&objects), "unpacks to over");
+        }
+        let good = stream("/Filter /FlateDecode", &packed(b"BT /F 12 Tf 50 700 Td (Packed) Tj ET"));
+        let page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 5 0 R \
+                     /Resources << /Font << /F 3 0 R >> >> >>";
+        let objects = [
+            b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+            b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>".to_vec(),
+            FONT.as_bytes().to_vec(),
+            page.to_vec(),
+            good,
+        ];
+        assert_eq!(parse(&file(&objects)).unwrap().text, "Packed");
     }
 
     #[test]
