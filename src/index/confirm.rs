@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use tantivy::query::{EnableScoring, Query, Scorer};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
+use tantivy::{DocId, SegmentReader};
 
 use super::ask;
 use super::asked::Asked;
+use super::ids::Ids;
 use super::lexical::{Snapshot, failed};
 use crate::error::Result;
 use crate::types::ChunkId;
@@ -19,8 +19,8 @@ pub(super) fn confirm(snapshot: &Snapshot, asked: &Asked, chunks: &[ChunkId]) ->
     let codes = asked.codes.iter().map(|code| ask::code_queries(snapshot.fields, code));
     let codes: Vec<_> = codes.collect();
     let mut confirmed = BTreeMap::new();
-    for segment in snapshot.searcher.segment_readers() {
-        let places = places(snapshot, segment, chunks)?;
+    for (segment, ids) in snapshot.searcher.segment_readers().iter().zip(&snapshot.ids) {
+        let places = places(segment, ids, chunks);
         if places.is_empty() {
             continue;
         }
@@ -48,27 +48,14 @@ pub(super) fn confirm(snapshot: &Snapshot, asked: &Asked, chunks: &[ChunkId]) ->
 }
 
 /// Where the chunks lie in `segment`, in the order of the segment.
-pub(super) fn places(
-    snapshot: &Snapshot,
-    segment: &SegmentReader,
-    chunks: &[ChunkId],
-) -> Result<Vec<(DocId, ChunkId)>> {
-    let index = segment.inverted_index(snapshot.fields.chunk).map_err(failed)?;
+pub(super) fn places(segment: &SegmentReader, ids: &Ids, chunks: &[ChunkId]) -> Vec<(DocId, ChunkId)> {
     let mut places = Vec::new();
     for chunk in chunks {
-        let term = Term::from_field_text(snapshot.fields.chunk, &chunk.to_string());
-        let Some(mut found) = index.read_postings(&term, IndexRecordOption::Basic).map_err(failed)? else {
-            continue;
-        };
-        while found.doc() != TERMINATED {
-            if segment.alive_bitset().is_none_or(|alive| alive.is_alive(found.doc())) {
-                places.push((found.doc(), *chunk));
-            }
-            found.advance();
-        }
+        let alive = ids.places(*chunk).filter(|place| !segment.is_deleted(*place));
+        places.extend(alive.map(|place| (place, *chunk)));
     }
     places.sort_unstable();
-    Ok(places)
+    places
 }
 
 fn scorer(snapshot: &Snapshot, segment: &SegmentReader, query: &dyn Query) -> Result<Box<dyn Scorer>> {

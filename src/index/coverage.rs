@@ -24,8 +24,8 @@ pub(super) fn coverage(snapshot: &Snapshot, asked: &Asked, chunks: &[ChunkId]) -
     }
     let whole: f32 = terms.iter().map(|(_, _, weight)| weight).sum();
     let mut found = BTreeMap::new();
-    for segment in snapshot.searcher.segment_readers() {
-        let places = places(snapshot, segment, chunks)?;
+    for (segment, ids) in snapshot.searcher.segment_readers().iter().zip(&snapshot.ids) {
+        let places = places(segment, ids, chunks);
         let mut covered = vec![0.0; places.len()];
         for (field, term, weight) in terms.iter().filter(|_| !places.is_empty()) {
             let index = segment.inverted_index(*field).map_err(failed)?;

@@ -9,10 +9,10 @@ use tantivy::collector::{Count, TopDocs};
 use tantivy::query::{Bm25StatisticsProvider, Query, TermQuery};
 use tantivy::schema::{FAST, Field, IndexRecordOption, STORED, STRING, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::{DocAddress, DocSet, Index, IndexReader, ReloadPolicy, Searcher, TERMINATED, TantivyDocument, Term};
-use uuid::Uuid;
 
 use super::asked::Asked;
 use super::directory::Directory;
+use super::ids::Ids;
 use super::language::{self, Language};
 use super::{Statistics, ask, cards};
 use crate::error::{Error, Result};
@@ -69,8 +69,8 @@ pub(super) struct Fields {
 pub(super) struct Snapshot {
     pub searcher: Searcher,
     pub fields: Fields,
-    /// The ids of each segment's chunks; opening a column takes longer than reading from it.
-    columns: Vec<Halves>,
+    /// The chunks of each segment.
+    pub ids: Vec<Arc<Ids>>,
     /// Every document.
     pub cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
     /// What queries are stemmed in; at least one.
@@ -131,7 +131,7 @@ impl Lexical {
             index,
             fields,
             reader,
-            snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards)?)),
+            snapshot: RwLock::new(Arc::new(Snapshot::new(searcher, fields, cards, &[])?)),
             generation: AtomicU64::new(fresh()),
         })
     }
@@ -154,7 +154,7 @@ impl Lexical {
     /// Makes the last commit visible, together with its cards.
     pub fn show(&self, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Result<()> {
         self.reader.reload().map_err(failed)?;
-        let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards)?;
+        let snapshot = Snapshot::new(self.reader.searcher(), self.fields, cards, &self.snapshot().ids)?;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
         self.changed();
         Ok(())
@@ -201,11 +201,15 @@ impl Lexical {
 }
 
 impl Snapshot {
-    fn new(searcher: Searcher, fields: Fields, cards: BTreeMap<DocumentId, Arc<DocumentCard>>) -> Result<Self> {
+    fn new(
+        searcher: Searcher,
+        fields: Fields,
+        cards: BTreeMap<DocumentId, Arc<DocumentCard>>,
+        before: &[Arc<Ids>],
+    ) -> Result<Self> {
         let restricted = cards.values().any(|card| !card.principals.is_empty());
-        let columns: tantivy::Result<_> = searcher.segment_readers().iter().map(halves).collect();
         Ok(Self {
-            columns: columns.map_err(failed)?,
+            ids: Ids::of_all(&searcher, before)?,
             languages: languages(&searcher, fields).unwrap_or_default(),
             searcher,
             fields,
@@ -262,23 +266,22 @@ impl Snapshot {
 
     /// The chunk, if it exists.
     pub fn chunk(&self, id: ChunkId) -> Result<Option<Chunk>> {
-        self.stored(self.fields.chunk, &id.to_string())
+        let place = self.place(id);
+        place.map(|at| read_source(&self.searcher, self.fields, at)).transpose()
     }
 
     /// The document, if it exists.
     pub fn document(&self, id: DocumentId) -> Result<Option<Document>> {
-        self.stored(self.fields.record, &id.to_string())
+        let term = Term::from_field_text(self.fields.record, &id.to_string());
+        let place = self.address(&term).map_err(failed)?;
+        place.map(|at| read_source(&self.searcher, self.fields, at)).transpose()
     }
 
     /// The ids of all chunks.
     pub fn ids(&self) -> Vec<ChunkId> {
         let mut ids = Vec::with_capacity(self.chunks());
-        for (segment, (high, low)) in self.searcher.segment_readers().iter().zip(&self.columns) {
-            for document in segment.doc_ids_alive() {
-                if let (Some(high), Some(low)) = (high.first(document), low.first(document)) {
-                    ids.push(ChunkId(Uuid::from_u64_pair(high, low)));
-                }
-            }
+        for (segment, own) in self.searcher.segment_readers().iter().zip(&self.ids) {
+            ids.extend(segment.doc_ids_alive().filter_map(|document| own.id(document)));
         }
         ids
     }
@@ -310,19 +313,6 @@ impl Snapshot {
         hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
         hits.truncate(k);
         Ok(hits)
-    }
-
-    pub fn id_at(&self, address: DocAddress) -> Option<ChunkId> {
-        let (high, low) = self.columns.get(address.segment_ord as usize)?;
-        let (high, low) = high.first(address.doc_id).zip(low.first(address.doc_id))?;
-        Some(ChunkId(Uuid::from_u64_pair(high, low)))
-    }
-
-    fn stored<T: serde::de::DeserializeOwned>(&self, field: Field, id: &str) -> Result<Option<T>> {
-        match self.address(&Term::from_field_text(field, id)).map_err(failed)? {
-            Some(address) => read_source(&self.searcher, self.fields, address).map(Some),
-            None => Ok(None),
-        }
     }
 
     /// The one entry with that term, looked up without a query: there is nothing to score.
@@ -371,13 +361,6 @@ fn languages(searcher: &Searcher, fields: Fields) -> tantivy::Result<Vec<Languag
         }
     }
     Ok(language::most_common(counted.into_iter().collect()))
-}
-
-type Halves = (tantivy::columnar::Column<u64>, tantivy::columnar::Column<u64>);
-
-pub(super) fn halves(segment: &tantivy::SegmentReader) -> tantivy::Result<Halves> {
-    let columns = segment.fast_fields();
-    Ok((columns.u64("high")?, columns.u64("low")?))
 }
 
 pub(super) fn read_source<T: serde::de::DeserializeOwned>(

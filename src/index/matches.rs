@@ -5,13 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tantivy::columnar::Column as Numbers;
 use tantivy::query::{BooleanQuery, EmptyQuery, EnableScoring, Occur, Query, Weight};
 use tantivy::{DocAddress, DocSet, TERMINATED};
 use uuid::Uuid;
 
 use super::directory::Column;
-use super::lexical::{Snapshot, failed, halves};
+use super::lexical::{Snapshot, failed};
 use super::{Asked, Collection, ask};
 use crate::error::Result;
 use crate::types::{ChunkId, DocumentCard, Facet, Filter, Reader, Sort};
@@ -30,7 +29,6 @@ pub struct Matching<'a> {
 /// All matches of one query in one commit.
 pub struct Matches {
     snapshot: Arc<Snapshot>,
-    ids: Vec<(Numbers<u64>, Numbers<u64>)>,
     rows: Vec<Row>,
 }
 
@@ -98,9 +96,7 @@ impl Collection {
             rows.extend(last.1.map(|owner| Row { owner, score, at }));
             ControlFlow::Continue(())
         })?;
-        let segments = snapshot.searcher.segment_readers().iter();
-        let ids = segments.map(halves).collect::<tantivy::Result<_>>().map_err(failed)?;
-        Ok(Matches { snapshot, ids, rows })
+        Ok(Matches { snapshot, rows })
     }
 
     /// The documents of `chunks`, of those that exist and that `reader` may read.
@@ -288,9 +284,7 @@ impl Matches {
     }
 
     fn id(&self, row: &Row) -> ChunkId {
-        let (high, low) = &self.ids[row.at.segment_ord as usize];
-        let half = |column: &Numbers<u64>| column.first(row.at.doc_id).unwrap_or_default();
-        ChunkId(Uuid::from_u64_pair(half(high), half(low)))
+        self.snapshot.id_at(row.at).unwrap_or(ChunkId(Uuid::nil()))
     }
 
     fn ranked(&self, row: &Row) -> Ranked {

@@ -12,6 +12,7 @@ pub mod edge;
 pub mod filter;
 mod folder;
 pub mod fusion;
+mod ids;
 pub mod language;
 pub mod lexical;
 pub mod matches;
@@ -28,7 +29,7 @@ pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
@@ -49,6 +50,9 @@ use vectors::VectorStore;
 pub const ANALYSER: &str = "unicode-languages-2";
 /// Version of the fields in tantivy and of the payload of a vector.
 pub const SCHEMA: u32 = 2;
+
+/// Documents with chunks without a vector.
+type Incomplete = Mutex<BTreeSet<DocumentId>>;
 
 /// What an index was made with; an index is opened with the same or not at all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,8 +111,8 @@ pub struct Collection {
     vectors: Arc<dyn VectorStore>,
     writer: Writer,
     settings: settings::Kept,
-    /// What the sweep found: documents with chunks without a vector, and the version that lacks them.
-    incomplete: OnceCell<BTreeMap<DocumentId, String>>,
+    /// What the sweep found and nobody has mended since.
+    incomplete: OnceCell<Incomplete>,
 }
 
 impl Collection {
@@ -251,10 +255,13 @@ impl Collection {
     /// The fingerprint of each document, by URI. Those that had lost vectors when the sweep looked are left out, so
     /// that they are indexed again. Each indexing run begins here, so a sweep that was put off is caught up here.
     pub async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
-        let incomplete = self.swept().await?;
-        let lost = |card: &DocumentCard| incomplete.is_some_and(|lost| lost.get(&card.id) == Some(&card.version));
+        let incomplete = self
+            .swept()
+            .await?
+            .map(|lost| lost.lock().unwrap_or_else(PoisonError::into_inner));
+        let lost = |id: &DocumentId| incomplete.as_ref().is_some_and(|lost| lost.contains(id));
         let snapshot = self.lexical.snapshot();
-        let cards = snapshot.cards.values().filter(|card| !lost(card));
+        let cards = snapshot.cards.values().filter(|card| !lost(&card.id));
         Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
     }
 
@@ -297,7 +304,15 @@ impl Collection {
 
     /// Replaces and removes documents in one step that readers see whole or not at all.
     pub async fn publish(&self, batch: Vec<Replacement>, removals: Vec<DocumentId>) -> Result<()> {
-        self.writer.publish(&self.lexical, &self.vectors, batch, removals).await
+        let whole: Vec<DocumentId> = batch.iter().map(|one| one.document.id).collect();
+        self.writer
+            .publish(&self.lexical, &self.vectors, batch, removals)
+            .await?;
+        if let Some(lost) = self.incomplete.get() {
+            let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.retain(|id| !whole.contains(id));
+        }
+        Ok(())
     }
 
     /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.
@@ -318,7 +333,7 @@ impl Collection {
     }
 
     /// Sweeps once. While the vectors fail it is put off: half an answer is better than none.
-    async fn swept(&self) -> Result<Option<&BTreeMap<DocumentId, String>>> {
+    async fn swept(&self) -> Result<Option<&Incomplete>> {
         match self.incomplete.get_or_try_init(|| self.sweep()).await {
             Ok(incomplete) => Ok(Some(incomplete)),
             Err(error @ Error::Storage(_)) => {
@@ -330,21 +345,17 @@ impl Collection {
     }
 
     /// Removes the vectors that a crash or a failed removal left behind, and looks for lost ones.
-    async fn sweep(&self) -> Result<BTreeMap<DocumentId, String>> {
+    async fn sweep(&self) -> Result<Incomplete> {
         // Vectors of a commit that is under way are no orphans.
         let _turn = self.writer.turn().await;
-        let mut incomplete = BTreeMap::new();
+        let mut incomplete = BTreeSet::new();
         let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
         let alive: BTreeSet<_> = self.lexical.snapshot().ids().into_iter().collect();
         let orphans: Vec<_> = held.difference(&alive).copied().collect();
         // The commit order makes this impossible; a deleted folder or another Qdrant does not.
         let snapshot = self.lexical.snapshot();
         for id in alive.difference(&held) {
-            if let Some(chunk) = snapshot.chunk(*id)?
-                && let Some(card) = snapshot.cards.get(&chunk.document)
-            {
-                incomplete.insert(card.id, card.version.clone());
-            }
+            incomplete.extend(snapshot.chunk(*id)?.map(|chunk| chunk.document));
         }
         if !incomplete.is_empty() {
             let documents = incomplete.len();
@@ -355,7 +366,7 @@ impl Collection {
             self.vectors.remove(orphans).await?;
             self.vectors.flush().await?;
         }
-        Ok(incomplete)
+        Ok(Mutex::new(incomplete))
     }
 }
 
