@@ -38,10 +38,33 @@ pub fn parse(text: &str) -> Result<Page, TooDeep> {
             Event::FootnoteReference(name) => page.verbatim(&format!("[{name}]")),
             Event::TaskListMarker(true) => page.verbatim("[x] "),
             Event::TaskListMarker(false) => page.verbatim("[ ] "),
+            Event::InlineHtml(tag) if is_generic(&tag) => page.verbatim(&tag),
             Event::InlineHtml(_) | Event::Rule => {}
         }
     }
     Ok(page)
+}
+
+/// Elements that a writer puts between words; the rest of HTML stands in blocks of its own.
+const INLINE: &[&str] = &[
+    "a", "abbr", "acronym", "audio", "b", "bdi", "bdo", "big", "br", "button", "center", "cite", "code", "data", "del",
+    "details", "dfn", "div", "em", "embed", "font", "form", "hr", "i", "iframe", "img", "input", "ins", "kbd", "label",
+    "li", "link", "mark", "meta", "nobr", "object", "ol", "option", "p", "path", "picture", "pre", "progress", "q",
+    "rp", "rt", "ruby", "s", "samp", "script", "select", "small", "source", "span", "strike", "strong", "style", "sub",
+    "summary", "sup", "svg", "table", "td", "textarea", "th", "time", "tr", "tt", "u", "ul", "use", "var", "video",
+    "wbr",
+];
+
+/// Whether what Markdown takes for a tag is text, as in `Option<Lamp>`: no element is called so.
+fn is_generic(tag: &str) -> bool {
+    let name = tag.trim_start_matches(['<', '/']);
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    let own = name[end..].starts_with('-');
+    end > 0
+        && !own
+        && INLINE
+            .binary_search(&name[..end].to_ascii_lowercase().as_str())
+            .is_err()
 }
 
 fn start(page: &mut Page, tag: &Tag<'_>) {
@@ -104,6 +127,17 @@ mod tests {
         check("<div>\n<p>one</p>\n<p>two</p>\n</div>\n\nthree", "one\n\ntwo\n\nthree");
         check("a[^1]\n\n[^1]: note", "a[1]\n\n[1] note");
         check("![a picture](x.png) ~~old~~", "a picture old");
+    }
+
+    #[test]
+    fn what_is_no_element_is_text() {
+        assert!(INLINE.is_sorted());
+        check(
+            "an Option<Lamp> of Vec<u8> and Map<K, V>",
+            "an Option<Lamp> of Vec<u8> and Map<K, V>",
+        );
+        check("<B>bold</B><!-- note --> <my-own>x</my-own>", "bold x");
+        check("press <kbd>Esc</kbd> on <unit>", "press Esc on <unit>");
     }
 
     #[test]
