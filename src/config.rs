@@ -380,10 +380,8 @@ fn parse_hosts<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<String>> 
 
 fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Vec<String>>, D::Error> {
     let names = Vec::<String>::deserialize(deserializer)?;
-    let names = parse_hosts(names.iter().map(String::as_str));
-    names
-        .map(Some)
-        .ok_or_else(|| D::Error::custom("not a list of host names"))
+    let hosts = parse_hosts(names.iter().map(String::as_str)).map(Some);
+    hosts.ok_or_else(|| D::Error::custom("not a list of host names"))
 }
 
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<f32>, D::Error> {

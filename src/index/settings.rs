@@ -90,7 +90,8 @@ impl Kept {
         let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
         let settings = now.changed(change)?;
         let failed = |cause: std::io::Error| Error::storage("cannot write `settings.json`", cause);
-        let bytes = serde_json::to_vec_pretty(&settings).map_err(|cause| Error::Internal(cause.to_string()))?;
+        let bytes =
+            serde_json::to_vec_pretty(&written(&settings)?).map_err(|cause| Error::Internal(cause.to_string()))?;
         // Written aside and renamed, so that a crash leaves no half file.
         let aside = self.file.with_extension("json.new");
         std::fs::write(&aside, bytes).map_err(failed)?;
@@ -100,6 +101,15 @@ impl Kept {
         *now = Arc::new(settings.clone());
         Ok(settings)
     }
+}
+
+/// What is set, without the defaults: a better one of a later release is to hold here too.
+fn written(settings: &Settings) -> Result<Value> {
+    let mut whole = serde_json::to_value(settings).map_err(|cause| Error::Internal(cause.to_string()))?;
+    if let (Some(fields), true) = (whole.as_object_mut(), settings.fusion == Fusion::default()) {
+        fields.remove("fusion");
+    }
+    Ok(whole)
 }
 
 #[cfg(test)]
@@ -116,6 +126,8 @@ mod tests {
         let changed = kept.change(json!({ "synonyms": [["cv", "resume"]] })).unwrap();
         assert_eq!(kept.change(json!({})).unwrap(), changed);
         assert!(kept.synonyms().knows("cv"));
+        let file = std::fs::read_to_string(folder.path().join("settings.json")).unwrap();
+        assert!(file.contains("resume") && !file.contains("fusion"), "{file}");
         let fusions = [
             json!({ "kind": "convex", "vector_weight": 0.75, "coverage_weight": 0.5 }),
             json!({ "kind": "learned", "lexical": 1.0, "vector": 0.9, "lexical_log": 0.1, "coverage": 2.0 }),

@@ -281,6 +281,21 @@ async fn opening_sweeps_orphans_and_finds_the_same() {
 }
 
 #[tokio::test]
+async fn what_lost_its_vectors_is_indexed_again_once() {
+    let red = || replacement("a.md", &["red sail"], 0);
+    let (folder, collection) = filled(vec![red(), replacement("b.md", &["blue sail"], 1)]).await;
+    let lost = red().chunks[0].id;
+    collection.vectors.remove(vec![lost]).await.unwrap();
+    collection.vectors.flush().await.unwrap();
+    drop(collection);
+    let collection = open(folder.path()).await;
+    let known = async || collection.fingerprints().await.unwrap().into_keys().collect::<Vec<_>>();
+    assert_eq!(known().await, ["b.md"]);
+    collection.publish(vec![red()], Vec::new()).await.unwrap();
+    assert_eq!(known().await, ["a.md", "b.md"]);
+}
+
+#[tokio::test]
 async fn passages_mark_the_words_and_keep_the_order() {
     let (_folder, collection) = filled(vec![
         replacement("a.md", &["Caf\u{e9} charts and a chart"], 0),

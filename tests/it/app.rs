@@ -26,7 +26,7 @@ use crate::portkey;
 use crate::upstream::{MODELS, Upstream};
 
 /// The longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// A wait that a test sees to its end.
 const SHORT: Duration = Duration::from_millis(400);
 /// Length of the test vectors.
