@@ -73,7 +73,10 @@ pub fn terms_in(text: &str, language: Language) -> Vec<Term> {
 
 /// The words of `text`; of scripts without spaces, every two characters that stand together, and those that stand alone.
 pub fn units(text: &str) -> Vec<Word> {
-    let words = words(text);
+    pairs(words(text))
+}
+
+fn pairs(words: Vec<Word>) -> Vec<Word> {
     if !words.iter().any(|word| word.unspaced) {
         return words;
     }
@@ -96,10 +99,15 @@ pub fn units(text: &str) -> Vec<Word> {
 
 /// The words of `text`, not stemmed; of scripts without spaces, every character.
 pub fn words(text: &str) -> Vec<Word> {
+    words_that(text, |_| true)
+}
+
+/// Those of the words that `may` count as they stand in the text.
+fn words_that(text: &str, may: impl Fn(&str) -> bool) -> Vec<Word> {
     let mut words = Vec::new();
     for (start, word) in text.unicode_word_indices() {
         for (inner, part) in parts(word) {
-            if part.len() > MAX_TERM_BYTES {
+            if part.len() > MAX_TERM_BYTES || !may(part) {
                 continue;
             }
             let lower = lower(part);
@@ -224,22 +232,21 @@ pub fn wanted(query: &str, languages: &[Language]) -> BTreeSet<String> {
 /// The byte ranges of `text` whose terms are wanted, in their order; those that touch are one.
 pub fn highlights(text: &str, wanted: &BTreeSet<String>, languages: &[Language]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    let firsts: BTreeSet<char> = wanted.iter().filter_map(|term| term.chars().next()).collect();
-    let units = units(text);
+    let firsts: BTreeSet<u8> = wanted.iter().filter_map(|term| term.bytes().next()).collect();
+    let all = !languages.iter().all(|language| language.keeps_beginnings());
+    // Stemming costs most of the time: an ASCII word that begins otherwise is none of the wanted ones.
+    let may = |word: &str| all || !word.is_ascii() || firsts.contains(&word.as_bytes()[0].to_ascii_lowercase());
+    let units = pairs(words_that(text, may));
     for language in languages {
         let mut stemmer = language.stemmer();
         for word in &units {
-            // Stemming costs most of the time: a word that begins otherwise is none of the wanted ones.
-            let begins = || word.text.chars().next().is_some_and(|first| firsts.contains(&first));
-            if !language.keeps_beginnings() || begins() {
-                let wanted = if word.unspaced {
-                    wanted.contains(&word.text)
-                } else {
-                    wanted.contains(&stemmer.stem(word))
-                };
-                if wanted {
-                    found.push(word.range.clone());
-                }
+            let wanted = if word.unspaced {
+                wanted.contains(&word.text)
+            } else {
+                wanted.contains(&stemmer.stem(word))
+            };
+            if wanted {
+                found.push(word.range.clone());
             }
         }
     }

@@ -320,11 +320,12 @@ impl Collection {
         self.writer.compact(&self.lexical).await
     }
 
-    /// Lets the vector engine tidy up; may take minutes.
+    /// Merges what many small writes left behind, so that searches look into little; may take minutes.
     pub async fn optimize(&self) -> Result<()> {
-        let outcome = self.vectors.optimize().await;
+        let tidied = self.writer.tidy(&self.lexical).await;
+        let optimised = self.vectors.optimize().await;
         self.lexical.changed();
-        outcome
+        tidied.and(optimised)
     }
 
     /// Another number after each change of what a search may find.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tantivy::directory::error::LockError;
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{IndexWriter, TantivyDocument, TantivyError, Term};
+use tantivy::{IndexWriter, SegmentMeta, TantivyDocument, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::language::Language;
@@ -124,15 +124,24 @@ impl Writer {
         let tokens = Arc::clone(&self.tokens);
         let compacted = tokio::task::spawn_blocking(move || tokens.compact());
         compacted.await.map_err(|cause| Error::Internal(cause.to_string()))??;
+        let worn = |segment: &SegmentMeta| segment.num_deleted_docs() > 0;
+        self.merge(lexical, |segments| segments.into_iter().filter(worn).collect())
+            .await
+    }
+
+    /// Merges small segments, since a query looks into each of them.
+    pub async fn tidy(&self, lexical: &Arc<Lexical>) -> Result<()> {
+        self.merge(lexical, too_small).await
+    }
+
+    async fn merge(&self, lexical: &Lexical, which: impl Fn(Vec<SegmentMeta>) -> Vec<SegmentMeta>) -> Result<()> {
         let merge = {
             let mut writer = self.texts.lock().await;
-            let segments = lexical.index.searchable_segment_metas().map_err(failed)?;
-            let worn: Vec<_> = segments.iter().filter(|one| one.num_deleted_docs() > 0).collect();
-            let worn: Vec<_> = worn.into_iter().map(tantivy::SegmentMeta::id).collect();
-            if worn.is_empty() {
+            let segments = which(lexical.index.searchable_segment_metas().map_err(failed)?);
+            if segments.is_empty() {
                 return Ok(());
             }
-            writer.merge(&worn)
+            writer.merge(&segments.iter().map(SegmentMeta::id).collect::<Vec<_>>())
         };
         merge.await.map_err(failed)?;
         let writer = Arc::clone(&self.texts).lock_owned().await;
@@ -167,6 +176,19 @@ impl Writer {
         }
         Ok(last)
     }
+}
+
+/// The segments from the first that is not larger than all smaller ones together: so few are left, and a chunk is
+/// written again a logarithmic number of times at most.
+fn too_small(mut segments: Vec<SegmentMeta>) -> Vec<SegmentMeta> {
+    segments.sort_by_key(|segment| (std::cmp::Reverse(segment.num_docs()), segment.id()));
+    let mut smaller: u64 = segments.iter().map(|segment| u64::from(segment.num_docs())).sum();
+    let first = segments.iter().position(|segment| {
+        let own = u64::from(segment.num_docs());
+        smaller -= own;
+        own <= smaller
+    });
+    segments.split_off(first.unwrap_or(segments.len()))
 }
 
 fn points(batch: &BTreeMap<DocumentId, Replacement>) -> Vec<Point> {

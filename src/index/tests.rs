@@ -281,6 +281,23 @@ async fn opening_sweeps_orphans_and_finds_the_same() {
 }
 
 #[tokio::test]
+async fn small_writes_are_merged_and_found_as_before() {
+    let (_folder, collection) = filled(vec![replacement("a.md", &["red sail"], 0)]).await;
+    for (name, direction) in [("b.md", 1), ("c.md", 2)] {
+        let one = replacement(name, &["blue sail"], direction);
+        collection.publish(vec![one], Vec::new()).await.unwrap();
+    }
+    let segments = || collection.lexical.snapshot().searcher.segment_readers().len();
+    let found = || asked(&collection, "sail", &anything(), &everyone());
+    let before = (found(), near(&collection, 1).await);
+    assert!(segments() > 1);
+    collection.optimize().await.unwrap();
+    assert_eq!(segments(), 1);
+    assert_eq!((found(), near(&collection, 1).await), before);
+    collection.optimize().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_lost_its_vectors_is_indexed_again_once() {
     let red = || replacement("a.md", &["red sail"], 0);
     let (folder, collection) = filled(vec![red(), replacement("b.md", &["blue sail"], 1)]).await;
