@@ -1,5 +1,9 @@
 //! Portolan turns a set of documents into search and cited chat. This is the map, in reading order.
 
+/// Searches make and drop many small values on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod types;
 
 pub mod error;
