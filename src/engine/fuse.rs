@@ -8,7 +8,7 @@ use crate::engine::retrieve::Candidates;
 use crate::error::Result;
 use crate::index::work::blocking;
 use crate::index::{Collection, Fusion};
-use crate::types::{ChunkId, Hit, Query, Scores};
+use crate::types::{ChunkId, Hit, Scores};
 
 /// A fused hit with the scores of each leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,36 +33,37 @@ pub struct Legs<'a> {
 /// The share of the question's words that each candidate holds.
 pub type Coverage = BTreeMap<ChunkId, f32>;
 
-/// Fuses what was found in `collection`, best first.
-pub async fn fuse(
-    collection: &Arc<Collection>,
-    query: &Query,
-    candidates: &Candidates,
-    asked: usize,
-) -> Result<Vec<Fused>> {
-    let legs = Legs {
-        lexical: &candidates.lexical,
-        vector: &candidates.vector,
-        asked,
-    };
-    let several = query.collections().len() > 1;
-    let fusion = if legs.lexical.is_empty() || legs.vector.is_empty() {
+/// Fuses what was found in each collection, best first; on scales of all of them, so that their scores compare.
+pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Result<Vec<Vec<Fused>>> {
+    let legs: Vec<Legs<'_>> = found.iter().map(|(_, candidates)| candidates.legs(asked)).collect();
+    let mut scales = Scales::of(&legs);
+    let fusion = match found {
         // What is left keeps its own order.
-        Fusion::alone(legs.lexical.is_empty())
-    } else if several {
+        _ if scales.lexical.is_none() || scales.vector.is_none() => Fusion::alone(scales.lexical.is_none()),
+        [(collection, _)] => collection.fusion(),
         // Scores of several collections compare only when they were made alike.
-        Fusion::default()
-    } else {
-        collection.fusion()
+        _ => Fusion::default(),
     };
-    let coverage = if fusion.needs_coverage() {
-        let (collection, question) = (collection.clone(), candidates.asked.clone());
-        let chunks = chunks(legs);
-        blocking(move || collection.coverage(&question, &chunks)).await?
-    } else {
-        Coverage::new()
-    };
-    Ok(apply(&fusion, legs, &coverage))
+    let mut coverages = Vec::with_capacity(found.len());
+    for ((collection, candidates), legs) in found.iter().zip(&legs) {
+        let mut coverage = Coverage::new();
+        if fusion.needs_coverage() {
+            let (collection, question) = (collection.clone(), candidates.asked.clone());
+            let chunks = chunks(*legs);
+            coverage = blocking(move || collection.coverage(&question, &chunks)).await?;
+        }
+        coverages.push(coverage);
+    }
+    scales.covered = Scale::of(
+        coverages
+            .iter()
+            .flat_map(|coverage| coverage.values().copied())
+            .collect(),
+    );
+    let each = legs.iter().zip(&coverages);
+    Ok(each
+        .map(|(legs, coverage)| apply_on(&scales, &fusion, *legs, coverage))
+        .collect())
 }
 
 /// The chunks that a leg found, each once.
@@ -73,19 +74,20 @@ pub fn chunks(legs: Legs<'_>) -> Vec<ChunkId> {
     chunks
 }
 
-/// Carries a fusion out.
+/// Carries a fusion out in one collection.
 pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
+    apply_on(&Scales::of_one(legs, coverage), fusion, legs, coverage)
+}
+
+fn apply_on(scales: &Scales, fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
     match *fusion {
         Fusion::Convex {
             vector_weight,
             coverage_weight,
-        } => {
-            let features = Features::of(legs, coverage);
-            merge(legs, |chunk, scores| {
-                let [words, meaning, _, covered] = features.row(chunk, scores);
-                mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
-            })
-        }
+        } => merge(legs, |chunk, scores| {
+            let [words, meaning, _, covered] = scales.row(coverage.get(&chunk), scores);
+            mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
+        }),
         Fusion::ReciprocalRank { k, vector_weight } => {
             let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
             merge(legs, |_, scores| {
@@ -93,10 +95,9 @@ pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused>
             })
         }
         Fusion::Learned(weights) => {
-            let features = Features::of(legs, coverage);
             let weights = weights.to_array().map(|weight| weight as f32);
             merge(legs, |chunk, scores| {
-                let row = features.row(chunk, scores);
+                let row = scales.row(coverage.get(&chunk), scores);
                 row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
             })
         }
@@ -105,35 +106,10 @@ pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused>
 
 /// What a learned fusion weighs of each candidate, in the order of `Weights`.
 pub fn rows(legs: Legs<'_>, coverage: &Coverage) -> Vec<(ChunkId, [f32; 4])> {
-    let features = Features::of(legs, coverage);
+    let scales = Scales::of_one(legs, coverage);
     let hits = merge(legs, |_, _| 0.0).into_iter();
-    hits.map(|hit| (hit.chunk, features.row(hit.chunk, &hit.scores)))
+    hits.map(|hit| (hit.chunk, scales.row(coverage.get(&hit.chunk), &hit.scores)))
         .collect()
-}
-
-struct Features<'a> {
-    scales: Scales,
-    covered: Scale,
-    coverage: &'a Coverage,
-}
-
-impl<'a> Features<'a> {
-    fn of(legs: Legs<'_>, coverage: &'a Coverage) -> Self {
-        Self {
-            scales: Scales::of(legs),
-            covered: Scale::of(coverage.values().copied().collect()),
-            coverage,
-        }
-    }
-
-    fn row(&self, chunk: ChunkId, scores: &Scores) -> [f32; 4] {
-        let [words, meaning] = self.scales.z(scores);
-        let score = scores
-            .lexical
-            .or(self.scales.lexical.as_ref().map(|scale| scale.lowest));
-        let covered = self.covered.z(self.coverage.get(&chunk).copied());
-        [words, meaning, score.unwrap_or_default().max(0.0).ln_1p(), covered]
-    }
 }
 
 fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
@@ -180,27 +156,44 @@ fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> 
 struct Scales {
     lexical: Option<Scale>,
     vector: Option<Scale>,
+    covered: Scale,
 }
 
 impl Scales {
-    fn of(legs: Legs<'_>) -> Self {
-        let scale = |hits: &[Hit]| {
-            let mut scores: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
-            if scores.len() < legs.asked {
+    /// Of the legs of all collections together.
+    fn of(all: &[Legs<'_>]) -> Self {
+        let scale = |leg: for<'a> fn(&Legs<'a>) -> &'a [Hit]| {
+            let mut scores: Vec<f32> = all.iter().flat_map(leg).map(|hit| hit.score).collect();
+            let found = !scores.is_empty();
+            if all.iter().any(|legs| leg(legs).len() < legs.asked) {
                 scores.push(0.0);
             }
-            (!hits.is_empty()).then(|| Scale::of(scores))
+            found.then(|| Scale::of(scores))
         };
         Self {
-            lexical: scale(legs.lexical),
-            vector: scale(legs.vector),
+            lexical: scale(|legs| legs.lexical),
+            vector: scale(|legs| legs.vector),
+            covered: Scale::of(Vec::new()),
         }
     }
 
-    /// Of the words and of the vectors; 0 for a leg without hits.
-    fn z(&self, scores: &Scores) -> [f32; 2] {
+    fn of_one(legs: Legs<'_>, coverage: &Coverage) -> Self {
+        Self {
+            covered: Scale::of(coverage.values().copied().collect()),
+            ..Self::of(&[legs])
+        }
+    }
+
+    /// What a fusion weighs of a candidate, in the order of `Weights`; 0 for a leg without hits.
+    fn row(&self, coverage: Option<&f32>, scores: &Scores) -> [f32; 4] {
         let z = |scale: &Option<Scale>, score| scale.as_ref().map_or(0.0, |scale| scale.z(score));
-        [z(&self.lexical, scores.lexical), z(&self.vector, scores.vector)]
+        let lowest = self.lexical.as_ref().map(|scale| scale.lowest);
+        [
+            z(&self.lexical, scores.lexical),
+            z(&self.vector, scores.vector),
+            scores.lexical.or(lowest).unwrap_or_default().max(0.0).ln_1p(),
+            self.covered.z(coverage.copied()),
+        ]
     }
 }
 

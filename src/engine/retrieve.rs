@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::engine::fuse::{self, Fused};
+use crate::engine::fuse::{self, Fused, Legs};
 use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
@@ -55,37 +55,59 @@ pub struct Retrieved {
     pub unjudged: usize,
 }
 
-/// Searches one collection: legs, fusion, reranking. How deep the page is changes nothing, or it would change the order.
+/// Searches each of the collections: legs, fusion, reranking. How deep the page is changes nothing, or it would change
+/// the order.
 pub async fn search(
-    collection: &Arc<Collection>,
+    collections: &[Arc<Collection>],
     embedder: &Arc<dyn Embedder>,
     reranking: &Reranking,
     query: &Query,
-) -> Result<Retrieved> {
+) -> Result<Vec<Retrieved>> {
     // Cosine alone keeps its order however many are asked for.
     let asked = match query.mode() {
         Mode::Vector if query.offset() + query.limit() > CANDIDATES => MAX_OFFSET + MAX_LIMIT,
         Mode::Hybrid | Mode::Lexical | Mode::Vector => CANDIDATES,
     };
-    let mut candidates = candidates(collection, embedder, query, asked).await?;
+    let legs = collections.iter().map(|one| candidates(one, embedder, query, asked));
+    let found = futures::future::try_join_all(legs).await?;
+    let mut found: Vec<_> = collections.iter().cloned().zip(found).collect();
     let started = Instant::now();
-    let mut fused = fuse::fuse(collection, query, &candidates, asked).await?;
-    fuse::exact_first(&mut fused, &candidates.held);
-    let mut steps = candidates.steps;
-    steps.push(Step {
-        name: "fuse",
-        took: started.elapsed(),
-        count: fused.len(),
-    });
-    let subject = Subject {
-        collection,
-        embedder,
-        asked: &candidates.asked,
-        mode: query.mode(),
-    };
+    let mut fused = fuse::fuse(&found, asked).await?;
+    let took = started.elapsed();
+    for ((_, candidates), fused) in found.iter_mut().zip(&mut fused) {
+        fuse::exact_first(fused, &candidates.held);
+        candidates.steps.push(Step {
+            name: "fuse",
+            took,
+            count: fused.len(),
+        });
+    }
+    let ranked = found
+        .into_iter()
+        .zip(fused)
+        .map(|((collection, candidates), fused)| async move {
+            let question = candidates.asked.clone();
+            let subject = Subject {
+                collection: &collection,
+                embedder,
+                asked: &question,
+                mode: query.mode(),
+            };
+            rerank(subject, reranking, fused, candidates, asked).await
+        });
+    Ok(futures::future::join_all(ranked).await)
+}
+
+async fn rerank(
+    subject: Subject<'_>,
+    reranking: &Reranking,
+    mut fused: Vec<Fused>,
+    mut candidates: Candidates,
+    asked: usize,
+) -> Retrieved {
     let mut unjudged = 0;
     if let Some(judged) = reranking.apply(subject, &mut fused).await {
-        steps.push(judged.step);
+        candidates.steps.push(judged.step);
         unjudged = judged.missing;
         if let Err(error) = judged.outcome {
             tracing::warn!(%error, "the reranker failed");
@@ -93,15 +115,15 @@ pub async fn search(
         }
     }
     let full = candidates.lexical.len() == asked;
-    Ok(Retrieved {
+    Retrieved {
         fused,
         asked: candidates.asked,
         vector: candidates.vector.iter().map(|hit| hit.chunk).collect(),
         lowest: candidates.lexical.last().filter(|_| full).map(|hit| hit.score),
         degraded: candidates.degraded,
-        steps,
+        steps: candidates.steps,
         unjudged,
-    })
+    }
 }
 
 /// Understands the query and asks both legs at once.
@@ -149,6 +171,15 @@ impl Candidates {
                 count,
             }],
             held: BTreeMap::new(),
+        }
+    }
+
+    /// What the legs found when each was asked for `asked` hits.
+    pub fn legs(&self, asked: usize) -> Legs<'_> {
+        Legs {
+            lexical: &self.lexical,
+            vector: &self.vector,
+            asked,
         }
     }
 

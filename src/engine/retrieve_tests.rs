@@ -32,7 +32,9 @@ async fn sail(collection: &Arc<Collection>, mode: Mode) -> Result<Retrieved> {
     };
     let query = Query::parse(input, Reader::Everything)?;
     let embedder: Arc<dyn Embedder> = Arc::new(Constant);
-    search(collection, &embedder, &Reranking::nothing(), &query).await
+    let collections = std::slice::from_ref(collection);
+    let found = search(collections, &embedder, &Reranking::nothing(), &query).await;
+    found.map(|mut found| found.remove(0))
 }
 
 #[tokio::test]

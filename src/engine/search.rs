@@ -59,10 +59,8 @@ impl Search {
     }
 
     async fn gather(&self, query: &Query) -> Result<Pool> {
-        let collections = self.collections.iter();
-        let legs = collections.map(|one| retrieve::search(one, &self.embedder, &self.reranking, query));
-        let retrieved = futures::future::try_join_all(legs).await?;
-        let found = self.collections.iter().cloned().zip(retrieved).collect();
+        let found = retrieve::search(&self.collections, &self.embedder, &self.reranking, query).await?;
+        let found = self.collections.iter().cloned().zip(found).collect();
         Ok(Pool::new(found, query.options().explain))
     }
 }

@@ -49,12 +49,8 @@ pub(super) async fn take(engine: &Engine, collection: &Arc<Collection>, question
         asked: &found.asked,
         mode: Mode::Hybrid,
     };
-    let legs = Legs {
-        lexical: &found.lexical,
-        vector: &found.vector,
-        asked: CANDIDATES,
-    };
-    let opinions = engine.parts.reranking.opinions(subject, fuse::chunks(legs)).await?;
+    let chunks = fuse::chunks(found.legs(CANDIDATES));
+    let opinions = engine.parts.reranking.opinions(subject, chunks).await?;
     let (collection, question) = (collection.clone(), question.clone());
     blocking(move || {
         let mut sample = Sample {
