@@ -1,11 +1,13 @@
 //! `/v1/collections/{name}/settings`: what an operator sets for one collection.
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
+use crate::error::Error;
 use crate::http::HttpState;
+use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Body, Id, reply};
 
 /// `GET`: all settings.
@@ -13,8 +15,17 @@ pub async fn get(State(state): State<HttpState>, Id(name): Id) -> Answer<Respons
     Ok(reply(StatusCode::OK, json!(state.engine().settings(&name)?)))
 }
 
-/// `PUT`: sets what the body names and answers with all settings.
-pub async fn put(State(state): State<HttpState>, Id(name): Id, Body(change): Body<Value>) -> Answer<Response> {
+/// `PUT`: sets what the body names and answers with all settings; for the operator, since everybody's answers change.
+pub async fn put(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Id(name): Id,
+    Body(change): Body<Value>,
+) -> Answer<Response> {
+    if !caller.operator {
+        let detail = "only the operator may change settings; the token is in serve.json of the data folder";
+        return Err(Error::Forbidden(detail.into()).into());
+    }
     let settings = state.engine().change_settings(&name, change).await?;
     Ok(reply(StatusCode::OK, json!(settings)))
 }

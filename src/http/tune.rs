@@ -1,4 +1,4 @@
-//! `POST /v1/tune`: fits a collection's fusion and evidence gate; for the operator, who may change its settings.
+//! `POST /v1/tune`: fits a collection's fusion and evidence gate; for the operator, who alone may change its settings.
 
 use std::collections::BTreeMap;
 

@@ -23,6 +23,9 @@ async fn every_request_of_the_guide_is_answered() {
             let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
             request = request.json(&body);
         }
+        if line.contains("Bearer $TOKEN") {
+            request = request.bearer_auth("operator");
+        }
         let response = request.send().await.unwrap();
         let status = response.status();
         assert_eq!(status, 200, "{line}: {}", response.text().await.unwrap());

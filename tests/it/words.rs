@@ -193,11 +193,15 @@ async fn synonyms_are_set_for_one_collection() {
     let (_, unset) = app.get(path).await;
     assert_eq!(unset["synonyms"], json!([]));
     let put = async |body: Value| {
-        let response = app.request("PUT", path).json(&body).send().await.unwrap();
+        let request = app.request("PUT", path).bearer_auth("operator");
+        let response = request.json(&body).send().await.unwrap();
         let status = response.status().as_u16();
         (status, response.json::<Value>().await.unwrap())
     };
     let change = json!({ "synonyms": [["vacation", "paid leave"]] });
+    let without_token = app.request("PUT", path).json(&change).send().await.unwrap();
+    assert_eq!(without_token.status(), 403);
+    assert_eq!(app.get(path).await.1, unset);
     let mut settings = unset;
     settings["synonyms"] = change["synonyms"].clone();
     assert_eq!(put(change).await, (200, settings.clone()));
