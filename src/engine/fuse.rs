@@ -332,4 +332,23 @@ mod tests {
         let found = order(Fusion::default(), &lexical, &[], 3);
         assert!(found.is_sorted(), "{found:?}");
     }
+
+    #[test]
+    fn scores_of_several_collections_compare() {
+        let mine = (hits(&[(1, 5.0)]), hits(&[(1, 0.5)]));
+        let other = (hits(&[]), hits(&[(2, 0.6), (3, 0.2), (4, 0.1), (5, 0.1)]));
+        let legs = [&mine, &other].map(|(lexical, vector)| Legs {
+            lexical,
+            vector,
+            asked: 100,
+        });
+        let scales = Scales::of(&legs);
+        let best = |legs| {
+            apply_on(&scales, &Fusion::default(), legs, &Coverage::new())[0]
+                .scores
+                .fused
+        };
+        // Alone, the nearest of four stands out more than the only one.
+        assert!(best(legs[0]) > best(legs[1]), "the word is in one collection only");
+    }
 }

@@ -244,19 +244,6 @@ async fn several_collections_are_one_list() {
 }
 
 #[tokio::test]
-async fn the_only_passage_with_the_word_comes_first_whatever_collection_it_is_in() {
-    let app = open().await;
-    let other = json!({ "uri": "protocol.md", "text": "# Protocol\n\nThe Zanzibar protocol costs twelve euros." });
-    app.indexing(app.request("POST", "/v1/documents?collection=other").json(&other))
-        .await;
-    for both in [json!(["default", "other"]), json!(["other", "default"])] {
-        let found = search(&app, json!({ "query": "zanzibar", "collection": both })).await;
-        assert!(uris(&found).len() > 1, "the vectors find others");
-        assert_eq!(uris(&found)[0], "protocol.md", "{found}");
-    }
-}
-
-#[tokio::test]
 async fn what_has_no_meaning_is_refused_at_its_place() {
     let mut narrow = settings();
     narrow.body_bytes = 64 * 1024;
