@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tantivy::directory::error::LockError;
+use tantivy::indexer::NoMergePolicy;
 use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, SegmentMeta, TantivyDocument, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -19,6 +20,8 @@ use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
 const THREADS: usize = 2;
 const MEMORY_BYTES: usize = 50_000_000;
+/// A query looks into each of them.
+const MOST_SEGMENTS: usize = 8;
 
 /// A document with all its chunks and their vectors, one for each chunk.
 #[derive(Clone, Debug)]
@@ -37,6 +40,8 @@ pub struct Replacement {
 pub(super) struct Writer {
     texts: Arc<Mutex<IndexWriter>>,
     tokens: Arc<TokenStore>,
+    /// Held while segments are merged: two that want the same ones would undo each other.
+    merging: Mutex<()>,
     dimension: usize,
 }
 
@@ -53,12 +58,15 @@ impl Writer {
             }
             Err(cause) => return Err(failed(cause)),
         };
+        // tantivy's own merges would race with those that take erased texts off the disk.
+        writer.set_merge_policy(Box::new(NoMergePolicy));
         let tokens = TokenStore::open(&folder.join("tokens"), dimension)?;
         // What a crash left of a commit that never came.
         tokens.retain(&lexical.snapshot().ids().into_iter().collect())?;
         Ok(Self {
             texts: Arc::new(Mutex::new(writer)),
             tokens: Arc::new(tokens),
+            merging: Mutex::new(()),
             dimension,
         })
     }
@@ -116,35 +124,55 @@ impl Writer {
         }
         changes.changed();
         drop(guard);
+        if changes.snapshot().ids.len() > MOST_SEGMENTS
+            && let Err(error) = self.tidy(&changes).await
+        {
+            tracing::warn!(%error, "small segments stay for now");
+        }
         Ok(())
     }
 
     /// See `Collection::compact`: rewrites the files that hold deleted texts and their tokens, and removes the old ones.
-    pub async fn compact(&self, lexical: &Arc<Lexical>) -> Result<()> {
+    pub async fn compact(&self, lexical: &Lexical) -> Result<()> {
+        let _turn = self.merging.lock().await;
         let tokens = Arc::clone(&self.tokens);
         let compacted = tokio::task::spawn_blocking(move || tokens.compact());
         compacted.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let worn = |segment: &SegmentMeta| segment.num_deleted_docs() > 0;
-        self.merge(lexical, |segments| segments.into_iter().filter(worn).collect())
-            .await
+        // What is removed meanwhile wears the merged segment, too.
+        while self
+            .merge(lexical, |all| all.into_iter().filter(worn).collect())
+            .await?
+        {}
+        self.collect(lexical).await
     }
 
     /// Merges small segments, since a query looks into each of them.
-    pub async fn tidy(&self, lexical: &Arc<Lexical>) -> Result<()> {
-        self.merge(lexical, too_small).await
+    pub async fn tidy(&self, lexical: &Lexical) -> Result<()> {
+        let _turn = self.merging.lock().await;
+        if self.merge(lexical, too_small).await? {
+            self.collect(lexical).await?;
+        }
+        Ok(())
     }
 
-    async fn merge(&self, lexical: &Lexical, which: impl Fn(Vec<SegmentMeta>) -> Vec<SegmentMeta>) -> Result<()> {
+    /// Whether there was anything to merge.
+    async fn merge(&self, lexical: &Lexical, which: impl Fn(Vec<SegmentMeta>) -> Vec<SegmentMeta>) -> Result<bool> {
         let merge = {
             let mut writer = self.texts.lock().await;
             let segments = which(lexical.index.searchable_segment_metas().map_err(failed)?);
             if segments.is_empty() {
-                return Ok(());
+                return Ok(false);
             }
             writer.merge(&segments.iter().map(SegmentMeta::id).collect::<Vec<_>>())
         };
         merge.await.map_err(failed)?;
-        let writer = Arc::clone(&self.texts).lock_owned().await;
+        Ok(true)
+    }
+
+    /// Shows what was merged, and removes the files that nobody reads any more.
+    async fn collect(&self, lexical: &Lexical) -> Result<()> {
+        let writer = self.turn().await;
         // The reader lets go of the old files before they are collected.
         lexical.show(lexical.snapshot().cards.clone())?;
         writer.garbage_collect_files().await.map_err(failed)?;

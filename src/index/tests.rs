@@ -2,6 +2,7 @@
 
 mod contract;
 pub(crate) mod double;
+mod erasing;
 mod filters;
 mod folder;
 mod server;
