@@ -280,6 +280,23 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_millions_of_objects_is_refused() {
+        let count = 2_000_001;
+        let facts = format!("/Type /XRef /W [1 0 0] /Index [1 {count}] /Size {count} /Filter /FlateDecode");
+        let table = stream(&facts, &packed(&vec![2; count]));
+        refused(&file(&[table]), "lists more than 2000000 objects");
+    }
+
+    #[test]
+    fn packed_data_that_lie_within_each_other_are_not_read_again_and_again() {
+        let mut unit = b"\x00\x09\x00\xf6\xffstream\n\x78\x01".to_vec();
+        // Blocks of nothing: much to read, and nothing comes out.
+        unit.extend([0, 0, 0, 0xff, 0xff].repeat(300));
+        let whole = [&b"%PDF-1.5\nstream\n\x78\x01"[..], &unit.repeat(200)].concat();
+        refused(&whole, "lie within each other");
+    }
+
+    #[test]
     fn what_unpacks_to_gigabytes_is_refused() {
         let bomb = packed(&vec![b' '; pdf_sizes::LARGEST + 1]);
         let twice = packed(&bomb);

@@ -1,7 +1,9 @@
 //! What the streams of a PDF unpack to: a file of some kilobytes can hold gigabytes. Sizes are counted, not kept.
 
-use std::io::{self, Write};
+use std::cell::Cell;
+use std::io::{self, BufRead, BufReader, Read, Write};
 
+use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use pdf_extract::{Dictionary, Document, LoadOptions, Object, Stream};
 
 use super::pdf_xref;
@@ -87,9 +89,9 @@ fn layer_size(layer: &Stream, filter: &[u8], limit: usize) -> usize {
 
 /// Counts what the zlib data in `bytes` unpacks to, like the reader does it: without a good head, it is raw.
 fn inflate(bytes: &[u8], into: &mut Count) -> usize {
-    drop(io::copy(&mut flate2::read::ZlibDecoder::new(bytes), into));
+    drop(io::copy(&mut ZlibDecoder::new(bytes), into));
     if into.bytes == 0 && bytes.len() > 2 {
-        drop(io::copy(&mut flate2::read::DeflateDecoder::new(&bytes[2..]), into));
+        drop(io::copy(&mut DeflateDecoder::new(&bytes[2..]), into));
     }
     into.bytes
 }
@@ -97,12 +99,17 @@ fn inflate(bytes: &[u8], into: &mut Count) -> usize {
 /// Tables of contents are unpacked while a file is opened, before anybody can ask: so all that may be packed is tried.
 fn check_packed(bytes: &[u8]) -> Result<(), String> {
     let mut whole = 0;
+    let left = Cell::new(readable(bytes));
     for (at, window) in bytes.windows(b"stream".len()).enumerate() {
         if window != b"stream" || bytes[..at].ends_with(b"end") {
             continue;
         }
-        whole += packed(data(&bytes[at + window.len()..]))?;
+        let data = data(&bytes[at + window.len()..]);
+        whole += packed(Metered { data, left: &left })?;
         within(whole, MOST)?;
+        if left.get() == 0 {
+            return Err("its packed data lie within each other".to_owned());
+        }
     }
     Ok(())
 }
@@ -115,22 +122,30 @@ pub fn data(after: &[u8]) -> &[u8] {
     line.or_else(|| rest.strip_prefix(b"\r")).unwrap_or(rest)
 }
 
-fn packed(data: &[u8]) -> Result<usize, String> {
-    use io::Read;
+/// How much of the data of `bytes` may be looked at, all in all: what lies within other data is looked at again.
+pub fn readable(bytes: &[u8]) -> usize {
+    let least = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+    least + 64 * bytes.len()
+}
+
+fn packed(data: Metered<'_>) -> Result<usize, String> {
     let mut whole = 0;
     for layers in 1..=LAYERS {
-        let mut reader: Box<dyn Read + '_> = Box::new(data);
+        let mut reader: Box<dyn BufRead + '_> = Box::new(data);
         for _ in 1..layers {
-            reader = Box::new(flate2::read::ZlibDecoder::new(reader));
+            reader = Box::new(BufReader::with_capacity(4_096, ZlibDecoder::new(reader)));
         }
         let mut count = Count {
             bytes: 0,
             limit: LARGEST,
         };
-        if layers == 1 {
-            inflate(data, &mut count);
-        } else {
-            drop(io::copy(&mut flate2::read::ZlibDecoder::new(reader), &mut count));
+        drop(io::copy(&mut ZlibDecoder::new(reader), &mut count));
+        if layers == 1 && count.bytes == 0 && data.data.len() > 2 {
+            let rest = Metered {
+                data: &data.data[2..],
+                ..data
+            };
+            drop(io::copy(&mut DeflateDecoder::new(rest), &mut count));
         }
         if count.bytes == 0 {
             break;
@@ -158,6 +173,32 @@ fn within(size: usize, limit: usize) -> Result<usize, String> {
 
 fn too_large(limit: usize) -> String {
     format!("it unpacks to over {} MB", limit >> 20)
+}
+
+/// Data that are read while `left` lasts.
+#[derive(Clone, Copy)]
+struct Metered<'a> {
+    data: &'a [u8],
+    left: &'a Cell<usize>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(into)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Metered<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(&self.data[..self.data.len().min(self.left.get())])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.data = &self.data[count..];
+        self.left.set(self.left.get() - count);
+    }
 }
 
 /// Counts up to a little past its limit.

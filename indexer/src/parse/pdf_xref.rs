@@ -1,25 +1,26 @@
 //! Tables of contents in a PDF that send its reader in circles while it opens the file: objects that lie in streams
 //! which lie in themselves, entries without a size. They are read here by the reader's own parser, before it uses them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use pdf_extract::{Dictionary, Object, ObjectStream, Stream};
 
-use super::pdf_sizes::{LARGEST, data, unpacked};
+use super::pdf_sizes::{LARGEST, data, readable, unpacked};
 
 /// No table's head is longer, in bytes.
 const HEAD: usize = 16 * 1024;
 /// No column is wider; the reader makes room for it before it looks whether there is one.
 const WIDEST: i64 = 1_024;
+/// Objects of a file that are listed; each takes memory here and at the reader.
+const OBJECTS: usize = 2_000_000;
 /// Tables that are looked at.
 const MOST: usize = 10_000;
 const DAMAGED: &str = "its cross-reference table is damaged";
 
 /// An error where a table in `bytes` is not as it should be.
 pub fn check(bytes: &[u8]) -> Result<(), String> {
-    // What lies in which stream, of all tables: later ones complete earlier ones.
-    let mut containers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    let mut tables = 0;
+    let mut found = Found::default();
+    let (mut tables, mut left) = (0, readable(bytes));
     for at in places(bytes, b"obj") {
         let object = after_blanks(&bytes[at + b"obj".len()..]);
         let head = &object[..object.len().min(HEAD)];
@@ -44,13 +45,21 @@ pub fn check(bytes: &[u8]) -> Result<(), String> {
         let data = data(&object[start + b"stream".len()..]);
         let length = dictionary.get(b"Length").and_then(Object::as_i64).unwrap_or(i64::MAX);
         let data = &data[..data.len().min(usize::try_from(length).unwrap_or(usize::MAX))];
-        read(dictionary, data, widths.map(|width| width as usize), &mut containers)?;
+        left = left.checked_sub(data.len()).ok_or(DAMAGED)?;
+        read(dictionary, data, widths.map(|width| width as usize), &mut found)?;
     }
-    let in_streams = |stream: &u32| containers.contains_key(stream);
-    if containers.values().flatten().any(in_streams) {
+    if !found.containers.is_disjoint(&found.contained) {
         return Err(DAMAGED.to_owned());
     }
     Ok(())
+}
+
+/// What lies in streams, of all tables: later ones complete earlier ones.
+#[derive(Default)]
+struct Found {
+    entries: usize,
+    contained: BTreeSet<u32>,
+    containers: BTreeSet<u32>,
 }
 
 /// Where `word` stands.
@@ -92,12 +101,7 @@ fn numbers(dictionary: &Dictionary, key: &[u8]) -> Option<Vec<i64>> {
     list.iter().map(|number| number.as_i64().ok()).collect()
 }
 
-fn read(
-    dictionary: Dictionary,
-    data: &[u8],
-    widths: [usize; 3],
-    containers: &mut BTreeMap<u32, Vec<u32>>,
-) -> Result<(), String> {
+fn read(dictionary: Dictionary, data: &[u8], widths: [usize; 3], found: &mut Found) -> Result<(), String> {
     let size = dictionary.get(b"Size").and_then(Object::as_i64).unwrap_or(0);
     let sections = numbers(&dictionary, b"Index").unwrap_or_else(|| vec![0, size]);
     let stream = Stream::new(dictionary, data.to_vec());
@@ -110,6 +114,10 @@ fn read(
                 return Ok(());
             };
             let kind = if widths[0] == 0 { 1 } else { kind };
+            found.entries += 1;
+            if found.entries > OBJECTS {
+                return Err(format!("it lists more than {OBJECTS} objects"));
+            }
             if kind > 2 {
                 continue;
             }
@@ -118,7 +126,8 @@ fn read(
             };
             if kind == 2 {
                 let id = section[0].wrapping_add(number) as u32;
-                containers.entry(id).or_default().push(container);
+                found.contained.insert(id);
+                found.containers.insert(container);
             }
         }
     }
