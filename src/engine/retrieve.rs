@@ -1,4 +1,5 @@
-//! Both legs at once, each with a deadline. A leg that fails or is late is a word in `degraded`.
+//! Both legs, each with a deadline for what it waits for: an embedder, a server. A leg that fails or is late is a word
+//! in `degraded`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,8 +4,12 @@ use std::cell::Cell;
 
 use futures::future::{AbortHandle, abortable};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
+
+/// Requests at once; the rest of tokio's 512 threads is for everything else.
+static PLACES: Semaphore = Semaphore::const_new(128);
 
 thread_local! {
     /// Whether this thread computes already.
@@ -15,6 +19,8 @@ thread_local! {
 /// Runs `work` where it delays nobody; at once where a request has its own thread.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     if COMPUTES.get() {
+        // Lets a request end here that nobody waits for any more.
+        tokio::task::yield_now().await;
         return work();
     }
     let ended = tokio::task::spawn_blocking(work).await;
@@ -22,21 +28,29 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
 }
 
 /// Runs a request that mostly computes on one thread, with every `blocking` of it: waking another thread for each step
-/// costs more than most steps. Dropping it ends the request where it waits next.
-pub async fn on_one_thread<T: Send + 'static>(request: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    if COMPUTES.get() {
-        return request.await;
+/// costs more than most steps. Dropping it ends the request before its next step; a step is never cut short.
+pub fn on_one_thread<T: Send + 'static>(
+    request: impl Future<Output = Result<T>> + Send + 'static,
+) -> impl Future<Output = Result<T>> {
+    // A request is large, and whoever waits for it must not be.
+    let request = Box::pin(request);
+    async move {
+        if COMPUTES.get() {
+            return request.await;
+        }
+        // Embedding needs such threads, too, and a request holds its own while it waits for that.
+        let place = PLACES.acquire().await;
+        let (request, handle) = abortable(request);
+        let _leaving = Leaving(handle);
+        let runtime = Handle::current();
+        let outcome = blocking(move || {
+            let (_computes, _place) = (Computes::begin(), place);
+            Ok(runtime.block_on(request))
+        });
+        outcome
+            .await?
+            .unwrap_or_else(|_| Err(Error::Internal("a request was given up".into())))
     }
-    let (request, handle) = abortable(request);
-    let _leaving = Leaving(handle);
-    let runtime = Handle::current();
-    let outcome = blocking(move || {
-        let _computes = Computes::begin();
-        Ok(runtime.block_on(request))
-    });
-    outcome
-        .await?
-        .unwrap_or_else(|_| Err(Error::Internal("a request was given up".into())))
 }
 
 /// Gives the request up once nobody waits for it.
@@ -102,6 +116,38 @@ mod tests {
             assert!(error.to_string().contains("ended early"), "{error}");
             assert!(!blocking(|| Ok(COMPUTES.get())).await.unwrap());
         });
+    }
+
+    #[tokio::test]
+    async fn the_steps_of_a_request_that_nobody_waits_for_are_not_taken() {
+        let (begins, began) = oneshot::channel();
+        let (goes_on, gone_on) = std::sync::mpsc::channel::<()>();
+        let (ends, ended) = oneshot::channel::<()>();
+        let request = async move {
+            begins.send(()).unwrap();
+            blocking(move || gone_on.recv().map_err(|cause| Error::Internal(cause.to_string()))).await?;
+            blocking(move || ends.send(()).map_err(|()| Error::Internal("nobody".into()))).await
+        };
+        tokio::select! {
+            _ = on_one_thread(request) => unreachable!("its first step waits"),
+            _ = began => {}
+        }
+        goes_on.send(()).unwrap();
+        ended.await.expect_err("the second step was taken");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn requests_leave_threads_for_what_they_wait_for() {
+        let request = || {
+            on_one_thread(async {
+                let embedded = tokio::task::spawn_blocking(|| 1).await;
+                embedded.map_err(|cause| Error::Internal(cause.to_string()))
+            })
+        };
+        let all = futures::future::try_join_all((0..2_000).map(|_| request()))
+            .await
+            .unwrap();
+        assert_eq!(all.into_iter().sum::<usize>(), 2_000);
     }
 
     #[tokio::test]
