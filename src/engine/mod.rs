@@ -243,11 +243,14 @@ impl Engine {
         &self.parts.routes
     }
 
-    /// Support below which an answer is declined: what the first of `names` has set, or the configuration.
+    /// Support below which an answer is declined: the strictest that one of `names` has set, or the configuration.
     pub(crate) fn decline_below(&self, names: &[String]) -> f32 {
-        let first = names.first().and_then(|name| self.collection(name).ok());
-        let set = first.and_then(|collection| collection.settings().decline_below);
-        set.map_or(self.parts.decline_below, |share| share as f32)
+        let of = |name: &String| {
+            let set = self.collection(name).ok()?.settings().decline_below?;
+            Some(set as f32)
+        };
+        let all = names.iter().map(|name| of(name).unwrap_or(self.parts.decline_below));
+        all.reduce(f32::max).unwrap_or(self.parts.decline_below)
     }
 
     /// Ends running answers with `failed`; what was received is stored as incomplete.

@@ -65,11 +65,12 @@ impl Engine {
             Ok((fitted, answerable))
         })
         .await?;
-        let now = f64::from(self.parts.decline_below);
+        let now = f64::from(self.decline_below(std::slice::from_ref(&tuning.collection)));
         let gate = gate::fit(&collection, (answerable, unanswerable), fitted.fusion, now).await?;
         let mut change = json!({ "fusion": fitted.fusion });
-        if let Some(gate) = &gate {
-            change["decline_below"] = json!(gate.decline_below);
+        // What stays as it is is not written: it may be what the operator has set.
+        if let Some(better) = gate.as_ref().and_then(|gate| gate.decline_below) {
+            change["decline_below"] = json!(better);
         }
         let before = collection.settings();
         if !tuning.dry_run {

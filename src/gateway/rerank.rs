@@ -105,7 +105,7 @@ fn read(text: &str, texts: usize) -> Result<Vec<f32>> {
     let mut scores = vec![None; texts];
     for judgement in answer.results {
         if let Some(score) = scores.get_mut(judgement.index) {
-            *score = Some(judgement.relevance_score);
+            *score = Some(judgement.relevance_score).filter(|score| score.is_finite());
         }
     }
     let all: Option<Vec<f32>> = scores.into_iter().collect();
@@ -170,6 +170,10 @@ mod tests {
         );
         check(
             r#"{"results":[{"index":7,"relevance_score":0.9}]}"#,
+            Err("not all of 2"),
+        );
+        check(
+            r#"{"results":[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":1e39}]}"#,
             Err("not all of 2"),
         );
         check(r#"{"results":[{"index":1}]}"#, Err("relevance_score"));
