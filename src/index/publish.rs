@@ -145,10 +145,14 @@ impl Writer {
         compacted.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let worn = |segment: &SegmentMeta| segment.num_deleted_docs() > 0;
         // What is removed meanwhile wears the merged segment, too.
-        while self
-            .merge(lexical, |all| all.into_iter().filter(worn).collect())
-            .await?
-        {}
+        for _ in 0..MOST_ROUNDS {
+            if !self
+                .merge(lexical, |all| all.into_iter().filter(worn).collect())
+                .await?
+            {
+                break;
+            }
+        }
         self.collect(lexical).await
     }
 
