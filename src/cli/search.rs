@@ -12,7 +12,7 @@ use crate::error::Result;
 /// Search a collection.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  portolan search \"parental leave\" --mode lexical --filter department=hr\n  \
+    after_help = "Examples:\n  portolan search \"parental leave\" --mode lexical --filter department=People\n  \
                   portolan search leave --facet department --sort date:desc --group"
 )]
 pub struct Search {

@@ -60,6 +60,7 @@ pub async fn suggest(
         collections: collections.map(|name| name.trim().to_owned()).collect(),
         mode: Mode::Lexical,
         limit: Some(typed.results.max(1)),
+        typing: true,
         options: Options {
             whole: true,
             group_size: Some(1),

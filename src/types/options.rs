@@ -90,6 +90,12 @@ impl Options {
                 "`diversity` weighs relevance, which `sort` leaves aside; send one of the two",
             ));
         }
+        if self.recency.is_some() && !self.sort.is_empty() {
+            return Err(Error::bad_input(
+                "/recency",
+                "`recency` changes relevance, which `sort` leaves aside; send one of the two",
+            ));
+        }
         self.recency.as_ref().map_or(Ok(()), Recency::check)
     }
 }
@@ -187,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn diversity_and_sort_exclude_each_other() {
+    fn what_weighs_relevance_and_sort_exclude_each_other() {
         let mut options = Options {
             diversity: 0.3,
             ..Options::default()
@@ -198,5 +204,9 @@ mod tests {
             descending: true,
         });
         refuse(&options, "/diversity");
+        options.diversity = 0.0;
+        assert!(options.check().is_ok());
+        options.recency = recency(90.0, 0.2).recency;
+        refuse(&options, "/recency");
     }
 }
