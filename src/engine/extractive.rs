@@ -88,7 +88,8 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         for span in quotable(&passage.chunk.text) {
             let text = &passage.chunk.text[span.clone()];
             // A footnote mark of the source would be read as one of ours.
-            if has_mark(text) || is_heading(&passage.chunk.text, &span) || text == passage.document.title {
+            let heads = is_heading(&passage.chunk.text, &span) || is_header(&passage.chunk.text, &span);
+            if has_mark(text) || heads || text == passage.document.title {
                 continue;
             }
             let score = score(text, &wanted, &above, numeric) + prior(at);
@@ -118,18 +119,38 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
     chosen
 }
 
-/// Sentences; a label of a word or two goes with the sentence behind it on its line.
+/// Sentences, and rows of tables; a label of a word or two goes with the sentence behind it on its line.
 fn quotable(text: &str) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     for span in sentences(text) {
+        let line = line_at(text, span.start);
         match spans.last_mut() {
-            Some(last) if is_label(&text[last.clone()]) && !text[last.end..span.start].contains('\n') => {
-                last.end = span.end;
-            }
+            // A row says what it says as a whole, however many abbreviations end in it.
+            Some(last) if last.end >= span.end => {}
+            _ if is_row(&text[line.clone()]) => spans.push(line),
+            Some(last) if is_label(&text[last.clone()]) && last.start >= line.start => last.end = span.end,
             _ => spans.push(span),
         }
     }
     spans
+}
+
+fn line_at(text: &str, at: usize) -> Range<usize> {
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+    start..end
+}
+
+fn is_row(line: &str) -> bool {
+    line.contains(" | ")
+}
+
+/// The first row of a table: it names the columns.
+fn is_header(text: &str, span: &Range<usize>) -> bool {
+    let before = text[..span.start].trim_end_matches('\n');
+    let after = text[span.end..].strip_prefix('\n').unwrap_or_default();
+    let follows = span.start > 0 && is_row(&before[before.rfind('\n').map_or(0, |end| end + 1)..]);
+    is_row(&text[span.clone()]) && !follows && is_row(after.lines().next().unwrap_or_default())
 }
 
 /// A line that stands alone above other text and ends like no sentence.
@@ -249,6 +270,18 @@ fn words(text: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_is_quoted_whole_and_the_names_of_its_columns_are_no_answer() {
+        let text = "Call us. We answer.\n\nRole | Name | Extension\nAcoustics | Dr. Ane Vik | 4621\nFront desk | A. Roe | 4600\n\nThe end.";
+        let told: Vec<&str> = quotable(text)
+            .into_iter()
+            .filter(|span| !is_header(text, span))
+            .map(|span| &text[span])
+            .collect();
+        let rows = ["Acoustics | Dr. Ane Vik | 4621", "Front desk | A. Roe | 4600"];
+        assert_eq!(told, ["Call us. We answer.", rows[0], rows[1], "The end."]);
+    }
 
     #[test]
     fn a_heading_is_no_sentence() {
