@@ -202,7 +202,8 @@ fn local_model(config: &Config, name: &str) -> Result<LocalModel> {
     })
 }
 
-async fn reranking(config: &Config) -> Result<Reranking> {
+/// What moves the best candidates; loads a model that is named.
+pub async fn reranking(config: &Config) -> Result<Reranking> {
     let kind = match &config.rerank.kind {
         RerankKind::None => Kind::Nothing,
         RerankKind::LateInteraction => Kind::LateInteraction,

@@ -76,6 +76,11 @@ async fn checks(config: &Config) -> Vec<Check> {
         model,
         embedder.map(|_| ()).map_err(|error| error.to_string()),
     ));
+    let reranking = app::reranking(config).await;
+    checks.push(Check::new(
+        "reranker",
+        reranking.map(|_| ()).map_err(|error| error.to_string()),
+    ));
     let running = app::peer(config).await.is_some();
     if running {
         checks.push(Check::new("a running service owns the data and answers", Ok(())));

@@ -71,12 +71,21 @@ async fn the_doctor_leaves_nothing_and_tells_of_a_model_that_is_away() {
          provider = \"openai\"\nmodel = \"m\"\nbase_url = \"{url}\"\nwindow = 100\nmax_output = 10\n"
     );
     std::fs::write(&routes, text).unwrap();
+    // The command runs in `place`, where its configuration lies.
+    let config = "[rerank]\nkind = \"cross-encoder\"\nmodel = \"nowhere\"\n";
+    std::fs::write(place.path().join("portolan.toml"), config).unwrap();
     let mut doctor = portolan(&data, &["doctor", "--json", "--listen", "127.0.0.1:0"]);
     doctor.env("PORTOLAN_ROUTES", &routes);
     let (_, lines, problem) = told(&doctor.output().await.unwrap());
     let checks: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let route = checks.iter().find(|check| check["check"] == "route near");
-    let route = route.unwrap_or_else(|| panic!("{lines} {problem}"));
+    let named = |name: &str| {
+        let check = checks.iter().find(|check| check["check"] == name);
+        check.unwrap_or_else(|| panic!("{lines} {problem}"))
+    };
+    let reranker = named("reranker");
+    assert_eq!(reranker["state"], "FAULT", "{reranker}");
+    assert!(reranker["fault"].as_str().unwrap().contains("`make run`"), "{reranker}");
+    let route = named("route near");
     assert_eq!(route["state"], "note", "{route}");
     assert!(route["fault"].as_str().unwrap().contains(&url), "{route}");
     assert!(!data.exists(), "{lines}");
