@@ -196,14 +196,16 @@ mod tests {
     #[test]
     fn what_is_left_out_has_its_default() {
         let body = json!({
-            "query": "a", "sort": [{"field": "date"}], "group_by": "document",
+            "query": "a", "group_by": "document",
             "recency": {"field": "date", "half_life_days": 9, "now": 60},
         });
         let good = read(&body).expect("good");
         let options = good.options();
-        assert!(options.whole && !options.sort[0].descending);
+        assert!(options.whole);
         assert_eq!(options.group_size, Some(GROUP_SIZE));
         let recency = options.recency.as_ref().expect("asked for");
         assert_eq!((recency.weight, recency.now), (0.2, 60));
+        let good = read(&json!({"query": "a", "sort": [{"field": "date"}]})).expect("good");
+        assert!(!good.options().sort[0].descending);
     }
 }
