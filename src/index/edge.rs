@@ -1,10 +1,11 @@
 //! Vectors in this process: qdrant-edge in a folder of its own.
 
+mod beam;
 mod settings;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures::future::BoxFuture;
 use qdrant_edge::{
@@ -13,6 +14,7 @@ use qdrant_edge::{
 };
 use serde_json::{Value, json};
 
+use self::beam::Beam;
 use super::filter;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
@@ -35,6 +37,8 @@ struct Inner {
     folder: PathBuf,
     /// How many points there are; counting them takes longer than searching few.
     points: AtomicUsize,
+    /// How far a search looks.
+    beam: RwLock<Beam>,
     /// Held by writes, flushes and optimising, which take turns: the engine's `flush` panics when a write is under way.
     fields: Mutex<settings::Fields>,
 }
@@ -52,13 +56,19 @@ impl EdgeStore {
     /// Opens the vectors in `folder`, or makes an empty set of that dimension.
     pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
         let (folder, place) = (folder.to_owned(), folder.to_owned());
-        let shard = Arc::new(blocking(move || open(&place, dimension)).await?);
+        let (shard, beam) = blocking(move || {
+            let shard = open(&place, dimension)?;
+            let beam = beam::kept(&shard, &place)?;
+            Ok((Arc::new(shard), RwLock::new(beam)))
+        })
+        .await?;
         let info = shard.info();
         Ok(Self {
             inner: Arc::new(Inner {
                 shard,
                 folder,
                 points: AtomicUsize::new(info.points_count),
+                beam,
                 fields: Mutex::new(settings::Fields::new(info.payload_schema.into_keys())),
             }),
         })
@@ -129,7 +139,12 @@ impl VectorStore for EdgeStore {
     }
 
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(|shard, _| shard.optimize().map(|_| ()).map_err(failed)))
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.write(move |shard, _| {
+            shard.optimize().map_err(failed)?;
+            *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = beam::measured(shard, &inner.folder)?;
+            Ok(())
+        }))
     }
 }
 
@@ -170,11 +185,12 @@ impl Inner {
         }
         let (relaxed, same) = filter::relax(filter);
         let asked = condition(&relaxed, reader)?;
+        let beam = *self.beam.read().unwrap_or_else(PoisonError::into_inner);
         let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
         loop {
             let found = self.shard.query(QueryRequest {
                 with_payload: WithPayloadInterface::Bool(!same),
-                ..request(vector, asked.clone(), limit, points)
+                ..request(vector, asked.clone(), limit, beam)
             });
             let found = found.map_err(failed)?;
             let all = found.len() < limit || limit >= points;
@@ -194,7 +210,7 @@ impl Inner {
     }
 }
 
-fn request(vector: &[f32], filter: Option<qdrant_edge::Filter>, limit: usize, points: usize) -> QueryRequest {
+fn request(vector: &[f32], filter: Option<qdrant_edge::Filter>, limit: usize, beam: Beam) -> QueryRequest {
     let nearest = QueryEnum::Nearest(NamedQuery::default_dense(vector.to_owned()));
     QueryRequest {
         prefetches: Vec::new(),
@@ -203,7 +219,7 @@ fn request(vector: &[f32], filter: Option<qdrant_edge::Filter>, limit: usize, po
         score_threshold: None,
         limit,
         offset: 0,
-        params: Some(settings::search(points)),
+        params: Some(settings::search(beam)),
         with_vector: WithVector::Bool(false),
         with_payload: WithPayloadInterface::Bool(false),
     }

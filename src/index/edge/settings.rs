@@ -10,6 +10,7 @@ use qdrant_edge::{
 };
 use serde_json::{Value, json};
 
+use super::beam::Beam;
 use super::{Point, failed};
 use crate::error::Result;
 use crate::index::filter;
@@ -50,10 +51,15 @@ pub(super) fn config(dimension: usize) -> EdgeConfig {
         .build()
 }
 
-/// How to search `points` points.
-pub(super) fn search(points: usize) -> SearchParams {
+/// How to look that far.
+pub(super) fn search(beam: Beam) -> SearchParams {
+    let (exact, hnsw_ef) = match beam {
+        Beam::Graph(candidates) => (false, Some(candidates)),
+        Beam::Everything => (true, None),
+    };
     SearchParams {
-        exact: points < EXACT_BELOW,
+        exact,
+        hnsw_ef,
         quantization: Some(QuantizationSearchParams {
             ignore: false,
             rescore: Some(true),
