@@ -254,6 +254,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
         chunks,
         vectors,
         tokens: Vec::new(),
+        texts: Vec::new(),
     }
 }
 

@@ -113,6 +113,7 @@ fn over_an_index(criterion: &mut Criterion) {
                     chunks,
                     vectors,
                     tokens: Vec::new(),
+                    texts: Vec::new(),
                 });
             }
             collection.publish(replacements, Vec::new()).await.unwrap();

@@ -131,6 +131,7 @@ async fn build(folder: &Path, index: &Path) -> serde_json::Value {
             chunks,
             vectors,
             tokens: Vec::new(),
+            texts: Vec::new(),
         });
         if batch.len() == BATCH / PER_DOCUMENT {
             collection

@@ -34,6 +34,13 @@ pub fn of(item: &Item, chunking: Chunking) -> String {
     hex
 }
 
+/// BLAKE3 of what is embedded of a chunk, 128 bits: equal texts have equal vectors.
+pub fn text(embedded: &str) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&blake3::hash(embedded.as_bytes()).as_bytes()[..16]);
+    hash
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,11 +10,12 @@ use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, SegmentMeta, TantivyDocument, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::embeddings::{Embeddings, TextHash};
 use super::language::Language;
 use super::lexical::{Fields, Lexical, failed};
 use super::tokens::{Sketch, TokenStore};
 use super::vectors::{Point, VectorStore};
-use super::{analyse, cards, filter, suggest};
+use super::{analyse, cards, embeddings, filter, suggest, tokens};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
@@ -36,12 +37,15 @@ pub struct Replacement {
     pub vectors: Vec<Vec<f32>>,
     /// What late interaction compares, in the order of `chunks`; empty where nothing does.
     pub tokens: Vec<Vec<Sketch>>,
+    /// Of what was embedded, in the order of `chunks`, so that equal texts need not be; empty where that is not known.
+    pub texts: Vec<TextHash>,
 }
 
 /// The one writer of a collection; holds tantivy's lock as long as it lives.
 pub(super) struct Writer {
     texts: Arc<Mutex<IndexWriter>>,
     tokens: Arc<TokenStore>,
+    embeddings: Arc<Embeddings>,
     /// Held while segments are merged: two that want the same ones would undo each other.
     merging: Mutex<()>,
     dimension: usize,
@@ -63,14 +67,17 @@ impl Writer {
         // tantivy's own merges would race with those that take erased texts off the disk.
         writer.set_merge_policy(Box::new(NoMergePolicy));
         let tokens = TokenStore::open(&folder.join("tokens"), dimension)?;
+        let embeddings = Embeddings::open(&folder.join("embeddings"), dimension)?;
         // What a crash left of a commit that never came.
-        if let Err(error) = tokens.retain(&lexical.snapshot().ids().into_iter().collect()) {
+        let alive = lexical.snapshot().ids().into_iter().collect();
+        if let Err(error) = tokens.retain(&alive).and_then(|()| embeddings.retain(&alive)) {
             // On a full disk; they are found by nobody, and the next start tries again.
-            tracing::warn!(%error, "tokens of no chunk stay for now");
+            tracing::warn!(%error, "tokens and vectors of no chunk stay for now");
         }
         Ok(Self {
             texts: Arc::new(Mutex::new(writer)),
             tokens: Arc::new(tokens),
+            embeddings: Arc::new(embeddings),
             merging: Mutex::new(()),
             dimension,
         })
@@ -79,6 +86,11 @@ impl Writer {
     /// The tokens of the chunks.
     pub fn tokens(&self) -> &TokenStore {
         &self.tokens
+    }
+
+    /// The vectors of the chunks by what was embedded.
+    pub fn embeddings(&self) -> &Embeddings {
+        &self.embeddings
     }
 
     /// Keeps everybody else from writing while it is held.
@@ -104,14 +116,17 @@ impl Writer {
             vectors.upsert(points).await?;
             vectors.flush().await?;
         }
-        let (changes, lexical, tokens) = (Arc::clone(lexical), Arc::clone(lexical), Arc::clone(&self.tokens));
+        let (changes, lexical) = (Arc::clone(lexical), Arc::clone(lexical));
+        let (sketched, embedded) = (Arc::clone(&self.tokens), Arc::clone(&self.embeddings));
         // The guard goes along: a caller that gives up must not let a second writer in before the commit is shown.
         let committed = tokio::task::spawn_blocking(move || {
             let mut writer = writer;
-            let stale = tokens
-                .put(sketches(&batch))
+            let stale = sketched
+                .put(tokens::sketches(&batch))
+                .and_then(|()| embedded.put(embeddings::of(&batch)))
                 .and_then(|()| commit(&lexical, &mut writer, &batch, &removals));
-            tokens.forget(stale.as_deref().unwrap_or_default());
+            sketched.forget(stale.as_deref().unwrap_or_default());
+            embedded.forget(stale.as_deref().unwrap_or_default());
             (stale, writer)
         });
         let (stale, guard) = committed.await.map_err(|cause| Error::Internal(cause.to_string()))?;
@@ -140,8 +155,8 @@ impl Writer {
     /// See `Collection::compact`: rewrites the files that hold deleted texts and their tokens, and removes the old ones.
     pub async fn compact(&self, lexical: &Lexical) -> Result<()> {
         let _turn = self.merging.lock().await;
-        let tokens = Arc::clone(&self.tokens);
-        let compacted = tokio::task::spawn_blocking(move || tokens.compact());
+        let (tokens, embeddings) = (Arc::clone(&self.tokens), Arc::clone(&self.embeddings));
+        let compacted = tokio::task::spawn_blocking(move || tokens.compact().and_then(|()| embeddings.compact()));
         compacted.await.map_err(|cause| Error::Internal(cause.to_string()))??;
         let worn = |segment: &SegmentMeta| segment.num_deleted_docs() > 0;
         // What is removed meanwhile wears the merged segment, too.
@@ -200,15 +215,18 @@ impl Writer {
                 chunks,
                 vectors,
                 tokens,
+                texts,
             } = &replacement;
             let fits = vectors.iter().all(|vector| vector.len() == self.dimension)
-                && (tokens.is_empty() || tokens.len() == chunks.len());
+                && [tokens.len(), texts.len()]
+                    .iter()
+                    .all(|length| [0, chunks.len()].contains(length));
             let owned = chunks.iter().all(|chunk| chunk.document == document.id);
             if chunks.len() != vectors.len() || !fits || !owned {
                 let uri = &document.uri;
                 let dimension = self.dimension;
                 let detail = format!(
-                    "the chunks of `{uri}` need one vector of {dimension} numbers each, and tokens all or none"
+                    "the chunks of `{uri}` need one vector of {dimension} numbers each, and tokens and texts all or none"
                 );
                 return Err(Error::Internal(detail));
             }
@@ -245,13 +263,6 @@ fn points(batch: &BTreeMap<DocumentId, Replacement>) -> Vec<Point> {
         }
     }
     points
-}
-
-fn sketches(batch: &BTreeMap<DocumentId, Replacement>) -> impl Iterator<Item = (ChunkId, &[Sketch])> {
-    batch.values().flat_map(|one| {
-        let tokens = one.tokens.iter().map(Vec::as_slice);
-        one.chunks.iter().map(|chunk| chunk.id).zip(tokens)
-    })
 }
 
 /// Switches tantivy to the new state and returns the chunks that are no more.

@@ -63,6 +63,7 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
     Replacement {
         vectors: vec![vector; chunks.len()],
         tokens: Vec::new(),
+        texts: Vec::new(),
         document: Document {
             id,
             uri: uri.to_owned(),

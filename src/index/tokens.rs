@@ -1,16 +1,16 @@
 //! Token vectors beside the chunks, for late interaction: 256 bits a token, in `tokens/` of the collection. A chunk
 //! without tokens is not reranked, which is no fault.
 
-mod segments;
 mod sketch;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::Collection;
-use crate::error::{Error, Result};
-use crate::types::{ChunkId, Reader};
-use segments::Segments;
+use super::publish::Replacement;
+use super::segments::Segments;
+use crate::error::Result;
+use crate::types::{ChunkId, DocumentId, Reader};
 pub use sketch::{BITS, Sketch};
 
 /// Bytes of a token.
@@ -55,7 +55,7 @@ impl Collection {
         Ok(owners.into_values().map(|card| card.uri.clone()).collect())
     }
 
-    fn tokens(&self) -> &TokenStore {
+    pub(super) fn tokens(&self) -> &TokenStore {
         self.writer.tokens()
     }
 }
@@ -90,6 +90,12 @@ impl TokenStore {
         self.segments.put(&packed)
     }
 
+    /// The sketches of chunks, in order; none for those whose tokens were never kept.
+    pub fn kept(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Vec<Sketch>>>> {
+        let kept = self.segments.get(chunks)?.into_iter();
+        Ok(kept.map(|bytes| bytes.map(|bytes| unpack(&bytes))).collect())
+    }
+
     /// Drops chunks; they are off the disk after `compact`.
     pub fn forget(&self, chunks: &[ChunkId]) {
         self.segments.forget(chunks);
@@ -110,10 +116,9 @@ impl TokenStore {
 
     /// A question's tokens and those of `chunks`.
     pub fn compare(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Comparison> {
-        let passages = self.segments.get(chunks)?.into_iter();
         Ok(Comparison {
             query: self.sketches(query),
-            passages: passages.map(|bytes| bytes.map(|bytes| unpack(&bytes))).collect(),
+            passages: self.kept(chunks)?,
         })
     }
 
@@ -122,17 +127,20 @@ impl TokenStore {
     }
 }
 
+/// The sketches of each chunk of a batch that has any.
+pub(super) fn sketches(batch: &BTreeMap<DocumentId, Replacement>) -> impl Iterator<Item = (ChunkId, &[Sketch])> {
+    batch.values().flat_map(|one| {
+        let tokens = one.tokens.iter().map(Vec::as_slice);
+        one.chunks.iter().map(|chunk| chunk.id).zip(tokens)
+    })
+}
+
 fn unpack(bytes: &[u8]) -> Vec<Sketch> {
     let words = |token: &[u8; BYTES]| {
         let (words, _) = token.as_chunks();
         std::array::from_fn(|at| u64::from_le_bytes(words[at]))
     };
     bytes.as_chunks().0.iter().map(words).collect()
-}
-
-/// Maps the errors of files.
-fn failed(cause: impl std::fmt::Display) -> Error {
-    Error::storage("the token vectors failed", cause)
 }
 
 #[cfg(test)]

@@ -173,6 +173,7 @@ async fn index(folder: &Path, pages: &[(indexer::types::Document, Vec<Chunk>)]) 
             vectors: vec![vec![1.0, 0.0]; chunks.len()],
             chunks: chunks.clone(),
             tokens: Vec::new(),
+            texts: Vec::new(),
         };
         collection
             .publish(batch.iter().map(replacement).collect(), Vec::new())

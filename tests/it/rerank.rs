@@ -182,6 +182,7 @@ fn without_tokens(uri: &str, text: &str) -> Replacement {
         vectors: vec![vec![1.0; DIMENSION]; chunks.len()],
         chunks,
         tokens: Vec::new(),
+        texts: Vec::new(),
     }
 }
 

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use uuid::Uuid;
 
-use super::failed;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::ChunkId;
 
 /// Data of a file before the next one is begun; what is written anew when one chunk of it goes.
@@ -120,6 +119,24 @@ impl Segments {
                 state.remove(*chunk);
             }
         });
+    }
+
+    /// The first `N` bytes of each chunk that has as many.
+    pub fn heads<const N: usize>(&self) -> Result<Vec<(ChunkId, [u8; N])>> {
+        let long = |place: &Place| place.length as usize >= N;
+        let found = self.read(|state| {
+            let file = |place: &Place| state.files.get(&place.file).map(|pair| Arc::clone(&pair.data));
+            let places = state.places.iter().filter(|(_, place)| long(place));
+            let places = places.filter_map(|(chunk, place)| Some((*chunk, place.offset, file(place)?)));
+            places.collect::<Vec<_>>()
+        });
+        let mut heads = Vec::with_capacity(found.len());
+        for (chunk, offset, data) in found {
+            let mut head = [0; N];
+            data.read_exact_at(&mut head, offset.into()).map_err(failed)?;
+            heads.push((chunk, head));
+        }
+        Ok(heads)
     }
 
     fn append(&self, chunks: &[(ChunkId, Vec<u8>)]) -> Result<()> {
@@ -313,6 +330,11 @@ fn parse(entry: &[u8; ENTRY]) -> Option<(ChunkId, u64, u32)> {
     let whole = crc32fast::hash(&entry[..28]) == u32::from_le_bytes(*sum);
     let chunk = ChunkId(Uuid::from_bytes(*chunk));
     whole.then(|| (chunk, u64::from_le_bytes(*offset), u32::from_le_bytes(*length)))
+}
+
+/// Maps the errors of files.
+fn failed(cause: impl std::fmt::Display) -> Error {
+    Error::storage("what is kept beside the chunks failed", cause)
 }
 
 #[cfg(test)]
