@@ -137,7 +137,7 @@ async fn indexed(engine: &Arc<Engine>, job: &str, name: &str, report: &mut Repor
         let state = engine.job(job).await?;
         let count = |key: &str| state[key].as_u64().unwrap_or_default();
         bar.set_length(count("documents"));
-        bar.set_position(count("added") + count("changed") + count("unchanged"));
+        bar.set_position(count("added") + count("changed") + count("moved") + count("unchanged"));
         match state["state"].as_str() {
             Some("running") => {}
             Some("done") => break,

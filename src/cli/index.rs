@@ -4,39 +4,59 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::cli::place::Place;
 use crate::cli::print;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::http::jobs::has_ended;
+use crate::http::wire::IndexBody;
+
+/// The most names of each kind that a plan shows.
+const NAMES: usize = 10;
 
 /// Index a folder or a file.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  portolan index docs/ --collection handbook")]
+#[command(
+    after_help = "Example:\n  portolan index docs/ --collection handbook\n  portolan index docs/ --plan     # tells what would be done, and does nothing"
+)]
 pub struct Index {
     /// A folder or a file: Markdown, text, HTML, PDF.
     path: PathBuf,
     /// Where to put it.
     #[arg(long, default_value = "default")]
     collection: String,
+    /// Tell what would be added, changed, moved and deleted, and about how long it would take; change nothing.
+    #[arg(long)]
+    plan: bool,
+    /// Let any share of the documents vanish; without it, a job stops before it deletes over 30 % and over 10 of them.
+    #[arg(long)]
+    allow_deletes: bool,
 }
 
 pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<ExitCode> {
-    let place = Place::open(config).await?;
-    let job = place.index(&command.collection, &command.path).await?;
-    let bar = progress();
-    let mut pulse = tokio::time::interval(Duration::from_millis(100));
-    let state = loop {
-        pulse.tick().await;
-        let state = place.job(&job).await?;
-        show(&bar, &state);
-        if state["state"] != "running" {
-            break state;
-        }
+    let Some(path) = command.path.to_str() else {
+        return Err(Error::bad_input(
+            "/path",
+            "the path is not UTF-8; index the folder above it",
+        ));
     };
-    bar.finish_and_clear();
+    let place = Place::open(config).await?;
+    let body = IndexBody {
+        path: path.to_owned(),
+        collection: command.collection.clone(),
+        plan: command.plan,
+        allow_deletes: command.allow_deletes,
+    };
+    let answer = place.index(body).await?;
+    if command.plan {
+        let plan = if json { format!("{answer}\n") } else { outline(&answer) };
+        print(&plan);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let state = follow(&place, answer["job"].as_str().unwrap_or_default()).await?;
     if json {
         print(&format!("{state}\n"));
     } else {
@@ -44,6 +64,21 @@ pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<E
     }
     let good = state["state"] == "done" && number(&state, "error_count") == 0;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Shows how far the job is until it has ended.
+async fn follow(place: &Place, job: &str) -> Result<Value> {
+    let bar = progress();
+    let mut pulse = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        pulse.tick().await;
+        let state = place.job(job).await?;
+        show(&bar, &state);
+        if has_ended(&state) {
+            bar.finish_and_clear();
+            return Ok(state);
+        }
+    }
 }
 
 /// A sign of life until the job has counted its documents.
@@ -61,45 +96,136 @@ fn show(bar: &ProgressBar, state: &Value) {
         return bar.tick();
     }
     if bar.length().is_none()
-        && let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} documents, {per_sec}, {eta} left")
+        && let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} documents, {msg}")
     {
         bar.set_style(style);
         bar.reset();
     }
     bar.set_length(documents);
-    let done: u64 = ["added", "changed", "unchanged", "error_count"]
+    let done: u64 = ["added", "changed", "moved", "unchanged", "error_count"]
         .iter()
         .map(|key| number(state, key))
         .sum();
     bar.set_position(done.min(documents));
+    bar.set_message(speed(state));
+}
+
+/// Documents and chunks a second, the time left, and what went wrong so far.
+fn speed(state: &Value) -> String {
+    let rate = |key: &str| state[key].as_f64().unwrap_or_default();
+    let mut words = vec![
+        format!("{:.0}/s", rate("documents_per_s")),
+        format!("{:.0} chunks/s", rate("chunks_per_s")),
+    ];
+    if let Some(left) = state["left_ms"].as_u64() {
+        words.push(format!("{} left", time(left)));
+    }
+    if state["state"] == "paused" {
+        words.push("paused".into());
+    }
+    words.extend(kinds(state));
+    words.join(", ")
+}
+
+/// How many errors of each kind.
+fn kinds(state: &Value) -> Option<String> {
+    let kinds = state["error_kinds"].as_object()?;
+    let words: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
+        .collect();
+    (!words.is_empty()).then(|| format!("errors: {}", words.join(", ")))
 }
 
 fn summary(state: &Value, collection: &str) -> String {
     let mut text = format!(
-        "{} documents in `{collection}`: {} added, {} changed, {} unchanged, {} deleted; {} chunks in {:.1} s\n",
+        "{} documents in `{collection}`: {} added, {} changed, {} moved, {} unchanged, {} deleted; {} chunks, {} of them \
+         embedded, in {:.1} s: {:.0} documents/s, {:.0} chunks/s\n",
         number(state, "documents"),
         number(state, "added"),
         number(state, "changed"),
+        number(state, "moved"),
         number(state, "unchanged"),
         number(state, "deleted"),
         number(state, "chunks"),
+        number(state, "embedded"),
         number(state, "took_ms") as f64 / 1000.0,
+        state["documents_per_s"].as_f64().unwrap_or_default(),
+        state["chunks_per_s"].as_f64().unwrap_or_default(),
     );
+    if state["state"] == "cancelled" {
+        text.push_str("  cancelled\n");
+    }
+    text.extend(skipped(state));
+    text.extend(kinds(state).map(|kinds| format!("  {kinds}\n")));
+    text + &faults(state)
+}
+
+/// A plan for a person.
+fn outline(plan: &Value) -> String {
+    let mut lines = vec![
+        format!(
+            "{} documents for `{}`: {} to add, {} to change, {} to move, {} to delete, {} unchanged\n",
+            number(plan, "documents"),
+            plan["collection"].as_str().unwrap_or_default(),
+            number(plan, "added"),
+            number(plan, "changed"),
+            number(plan, "moved"),
+            number(plan, "deleted"),
+            number(plan, "unchanged"),
+        ),
+        format!(
+            "  {} to read, about {} chunks to embed, about {}\n",
+            HumanBytes(number(plan, "bytes")),
+            number(plan, "chunks"),
+            time(number(plan, "estimated_ms")),
+        ),
+    ];
+    for (key, sign) in [("added", '+'), ("changed", '~'), ("moved", '>'), ("deleted", '-')] {
+        let names = plan["names"][key].as_array().map(Vec::as_slice).unwrap_or_default();
+        let shown = names.iter().take(NAMES);
+        lines.extend(shown.map(|name| format!("  {sign} {}\n", named(name))));
+        let more = number(plan, key).saturating_sub(NAMES as u64);
+        if more > 0 {
+            lines.push(format!("  {sign} and {more} more\n"));
+        }
+    }
+    if plan["needs_allow_deletes"] == true {
+        lines.push("  so many are gone that nothing would be deleted without `--allow-deletes`\n".into());
+    }
+    lines.extend(skipped(plan));
+    lines.push(faults(plan));
+    lines.concat()
+}
+
+fn named(name: &Value) -> String {
+    match name["from"].as_str().zip(name["to"].as_str()) {
+        Some((from, to)) => format!("{from} -> {to}"),
+        None => name.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+fn skipped(state: &Value) -> Option<String> {
     let skipped: Vec<String> = state["skipped"]
-        .as_object()
-        .into_iter()
-        .flatten()
+        .as_object()?
+        .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    if !skipped.is_empty() {
-        let formats = indexer::sources::FORMATS;
-        text.extend(["  skipped: ", &skipped.join(", "), "; read are ", formats, "\n"]);
-    }
+    let formats = indexer::sources::FORMATS;
+    (!skipped.is_empty()).then(|| format!("  skipped: {}; read are {formats}\n", skipped.join(", ")))
+}
+
+fn faults(state: &Value) -> String {
+    let mut text = String::new();
     for error in state["errors"].as_array().into_iter().flatten() {
         let part = |key: &str| error[key].as_str().unwrap_or_default();
         text.extend(["  ", part("uri"), ": ", part("detail"), "\n"]);
     }
     text
+}
+
+fn time(milliseconds: u64) -> String {
+    HumanDuration(Duration::from_millis(milliseconds)).to_string()
 }
 
 fn number(state: &Value, key: &str) -> u64 {

@@ -6,6 +6,7 @@ mod ask;
 mod doctor;
 mod eval;
 mod index;
+mod jobs;
 mod place;
 mod progress;
 mod search;
@@ -62,6 +63,8 @@ enum Command {
     Serve,
     /// Index a folder or a file into a collection; unchanged files are skipped, deleted ones follow.
     Index(index::Index),
+    /// List, pause, resume and cancel what is being indexed.
+    Jobs(jobs::Jobs),
     /// Search a collection.
     Search(search::Search),
     /// Ask a question; the answer streams with its sources.
@@ -110,6 +113,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Index(command) => index::run(&config, command, json).await,
+            Command::Jobs(command) => jobs::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
             Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,

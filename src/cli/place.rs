@@ -1,6 +1,5 @@
 //! Where a command does its work: in this process, or in the running service that owns the data.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use crate::app;
 use crate::config::Config;
-use crate::engine::{Ask, Engine};
+use crate::engine::{Ask, Engine, Wish};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
 use crate::http::auth::OPERATOR;
-use crate::http::found;
 use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
-use crate::http::wire::{ChatBody, EventWriter};
+use crate::http::wire::{ChatBody, EventWriter, IndexBody};
+use crate::http::{documents, found};
 use crate::types::Reader;
 
 /// How long a command waits for another one that uses the data.
@@ -101,17 +100,23 @@ impl Place {
         Ok(events.boxed())
     }
 
-    /// Starts to index `path`; returns the job's id.
-    pub(super) async fn index(&self, collection: &str, path: &Path) -> Result<String> {
+    /// `POST /v1/index`: a job, or the plan.
+    pub(super) async fn index(&self, body: IndexBody) -> Result<Value> {
         match self {
-            Self::Here(engine) => engine.index_path(collection, path.to_owned()).await,
+            Self::Here(engine) => documents::index(engine, body).await,
             Self::Peer(peer) => {
-                let path = std::path::absolute(path)
+                let path = std::path::absolute(&body.path)
                     .map_err(|error| Error::storage("cannot tell the working folder", error))?;
-                let answer = peer
-                    .post("/v1/index", &json!({ "path": path, "collection": collection }))
-                    .await?;
-                Ok(answer["job"].as_str().unwrap_or_default().to_owned())
+                let IndexBody {
+                    collection,
+                    plan,
+                    allow_deletes,
+                    ..
+                } = body;
+                let body = json!({
+                    "path": path, "collection": collection, "plan": plan, "allow_deletes": allow_deletes,
+                });
+                peer.post("/v1/index", &body).await
             }
         }
     }
@@ -132,6 +137,27 @@ impl Place {
         match self {
             Self::Here(engine) => engine.job(id).await,
             Self::Peer(peer) => peer.get(&format!("/v1/jobs/{id}")).await,
+        }
+    }
+
+    /// The latest jobs.
+    pub(super) async fn jobs(&self) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.jobs().await,
+            Self::Peer(peer) => peer.get("/v1/jobs").await,
+        }
+    }
+
+    /// `POST /v1/jobs/{id}/pause`, `resume` or `cancel`.
+    pub(super) async fn wish(&self, id: &str, wish: Wish) -> Result<Value> {
+        let word = match wish {
+            Wish::Go => "resume",
+            Wish::Pause => "pause",
+            Wish::Stop => "cancel",
+        };
+        match self {
+            Self::Here(engine) => engine.wish(id, wish).await,
+            Self::Peer(peer) => peer.post(&format!("/v1/jobs/{id}/{word}"), &json!({})).await,
         }
     }
 }

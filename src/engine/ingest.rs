@@ -1,23 +1,29 @@
 //! Items to published documents: fingerprint, parse, chunk, embed, publish, with a job that tells how far it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod embed;
+mod folder;
+mod pace;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::chunk::Chunking;
-use indexer::sources::FolderSource;
 use indexer::types::{Chunk, Document, DocumentId, Item};
-use indexer::{chunk, fingerprint, parse, sources};
+use indexer::{chunk, fingerprint, parse};
 
 use crate::engine::Engine;
-use crate::engine::ledger::{Ledger, named_from, split};
+use crate::engine::changes::{Change, Known};
 use crate::engine::removals::Accepted;
+use crate::engine::wishes::Wished;
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
 use crate::index::{Collection, Replacement};
-use crate::store::{JobRecord, JobState};
+use crate::store::{ErrorKind, JobRecord, JobState};
 use crate::types::Reader;
+pub(in crate::engine) use folder::{Folder, Outline};
+use pace::Pace;
 
 /// Chunks that are published as one.
 const BATCH: usize = 256;
@@ -33,7 +39,7 @@ const PARSING: Duration = Duration::from_mins(2);
 /// What a job works on.
 enum Work {
     Items(Vec<Item>),
-    Folder { root: PathBuf, source: FolderSource },
+    Folder(Folder),
 }
 
 impl Work {
@@ -41,7 +47,7 @@ impl Work {
     fn weight(&self) -> u32 {
         match self {
             Self::Items(items) => items.iter().map(weight).sum(),
-            Self::Folder { source, .. } => source.entries().len().min(1_024) as u32 + 1,
+            Self::Folder(folder) => folder.source.entries().len().min(1_024) as u32 + 1,
         }
     }
 }
@@ -67,17 +73,31 @@ impl Engine {
 
     /// Indexes a file or a folder; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
-        let walk = move || {
-            let root = path.canonicalize().map_err(|error| {
-                Error::bad_input(
-                    "/path",
-                    format!("cannot read `{}`: {error}; name a file or a folder", path.display()),
-                )
-            })?;
-            let source = sources::folder(&root).map_err(|error| Error::bad_input("/path", error.to_string()))?;
-            Ok(Work::Folder { root, source })
-        };
-        let work = blocking(walk).await?;
+        self.index_folder(collection, move || Folder::walk(&path, false)).await
+    }
+
+    /// The same, whatever share of the documents is gone.
+    pub async fn index_path_with_deletes(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
+        self.index_folder(collection, move || Folder::walk(&path, true)).await
+    }
+
+    /// What there is in a collection, as a run finds it.
+    pub(super) async fn known(&self, collection: &Arc<Collection>) -> Result<Known> {
+        let prints = collection.fingerprints().await?;
+        if !self.wants_tokens() {
+            return Ok(Known::new(prints, BTreeSet::new()));
+        }
+        let collection = collection.clone();
+        let again = blocking(move || collection.without_tokens()).await?;
+        Ok(Known::new(prints, again))
+    }
+
+    async fn index_folder(
+        self: &Arc<Self>,
+        collection: &str,
+        walk: impl FnOnce() -> Result<Folder> + Send + 'static,
+    ) -> Result<String> {
+        let work = Work::Folder(blocking(walk).await?);
         self.start(collection, ("index", Reader::Everything), work).await
     }
 
@@ -99,21 +119,26 @@ impl Engine {
         };
         let mut run = IngestRun {
             engine: self.clone(),
-            fingerprints: BTreeMap::new(),
+            known: Known::default(),
             collection,
             record,
             accepted: self.removals.accept(),
+            wished: self.wishes.begin(&job),
             reader,
             parsed: Vec::new(),
             ready: Vec::new(),
             started: Instant::now(),
             told: Instant::now(),
+            pace: Pace::default(),
         };
         self.tasks().spawn(async move {
-            let one = run.engine.indexing().clone().lock_owned().await;
-            let outcome = run.work(work).await;
+            let turn = run.turn().await;
+            let outcome = match &turn {
+                Ok(_) => run.work(work).await,
+                Err(error) => Err(error.clone()),
+            };
             run.end(outcome).await;
-            drop((one, place));
+            drop((turn, place));
             run.tidy().await;
         });
         Ok(job)
@@ -124,9 +149,10 @@ impl Engine {
 struct IngestRun {
     engine: Arc<Engine>,
     collection: Arc<Collection>,
-    fingerprints: BTreeMap<String, String>,
+    known: Known,
     record: JobRecord,
     accepted: Accepted,
+    wished: Wished,
     /// On whose behalf documents are written.
     reader: Reader,
     parsed: Vec<Parsed>,
@@ -134,130 +160,55 @@ struct IngestRun {
     started: Instant,
     /// When the record was last written down.
     told: Instant,
+    pace: Pace,
 }
 
 /// A document that waits for its vectors.
 struct Parsed {
     document: Document,
     chunks: Vec<Chunk>,
-    is_new: bool,
+    change: Change,
+    /// Of the file.
+    bytes: u64,
 }
 
 impl IngestRun {
+    /// One job at a time.
+    async fn turn(&mut self) -> Result<tokio::sync::OwnedMutexGuard<()>> {
+        let indexing = self.engine.indexing().clone();
+        self.wished
+            .unless_stopped(async { Ok(indexing.lock_owned().await) })
+            .await
+    }
+
     async fn work(&mut self, work: Work) -> Result<()> {
         // Only now: the jobs before this one have changed them.
-        self.fingerprints = self.collection.fingerprints().await?;
-        if self.engine.wants_tokens() {
-            let collection = self.collection.clone();
-            for uri in blocking(move || collection.without_tokens()).await? {
-                // Another print than any document's, so that it is indexed again.
-                self.fingerprints.entry(uri).and_modify(String::clear);
-            }
-        }
+        self.known = self.engine.known(&self.collection).await?;
         match work {
             Work::Items(items) => {
                 self.record.documents = items.len() as u64;
+                self.record.bytes = items.iter().map(|item| item.bytes.len() as u64).sum();
                 self.note().await?;
                 for item in items {
                     self.take(item).await?;
                 }
                 self.flush().await
             }
-            Work::Folder { root, source } => self.folder(&root, &source).await,
+            Work::Folder(folder) => self.folder(&folder).await,
         }
-    }
-
-    async fn folder(&mut self, root: &Path, source: &FolderSource) -> Result<()> {
-        let file = self
-            .engine
-            .collection_folder(self.collection.name())
-            .join("sources.json");
-        let mut ledger = Ledger::read(&file)?;
-        let home = ledger.home(root);
-        let key = home.display().to_string();
-        let taken = ledger.taken(&key);
-        let entries = named_from(home, source.entries());
-        self.record.documents = entries.len() as u64;
-        self.record.skipped = source.unsupported();
-        self.note().await?;
-        let seen: BTreeSet<String> = entries.iter().map(|entry| entry.uri.clone()).collect();
-        // Of a part of an indexed folder, only what came from that part may go.
-        let (before, others) = split(ledger.of(&key), &sources::relative(home, root).unwrap_or_default());
-        // Written first with all that may come to be, so that a crash forgets no document of this source.
-        let own: BTreeSet<String> = seen.iter().filter(|uri| !taken.contains_key(*uri)).cloned().collect();
-        ledger.set(&key, &(&(&before | &others) | &own), &file)?;
-        for entry in entries {
-            if let Some(other) = taken.get(&entry.uri) {
-                let detail = format!("it already came from `{other}`; index one of the two into another collection");
-                self.record.add_error(entry.uri, detail);
-                continue;
-            }
-            let uri = entry.uri.clone();
-            match blocking(move || Ok(sources::read(&entry))).await? {
-                Ok(item) => self.take(item).await?,
-                Err(error) => self.record.add_error(uri, error.to_string()),
-            }
-        }
-        self.flush().await?;
-        if self.may_delete(source, &before) {
-            self.remove(before.difference(&seen).filter(|uri| !taken.contains_key(*uri)))
-                .await?;
-            ledger.set(&key, &(&others | &own), &file)?;
-        }
-        Ok(())
-    }
-
-    /// A document that could not be looked at is not a deleted one.
-    fn may_delete(&mut self, source: &FolderSource, before: &BTreeSet<String>) -> bool {
-        let mut whole = true;
-        for failure in source.failures() {
-            self.record
-                .add_error(failure.path.display().to_string(), failure.reason.clone());
-            whole = false;
-        }
-        if source.entries().is_empty() {
-            let detail = if before.is_empty() {
-                format!(
-                    "nothing here can be read; the files that are read end in {}",
-                    sources::FORMATS
-                )
-            } else {
-                let count = before.len();
-                format!("the folder is empty and {count} documents came from it; nothing was deleted")
-            };
-            self.record.add_error("", detail);
-            whole = false;
-        }
-        whole
-    }
-
-    async fn remove<'a>(&mut self, gone: impl Iterator<Item = &'a String>) -> Result<()> {
-        let gone: Vec<DocumentId> = gone.map(|uri| DocumentId::of(uri)).collect();
-        self.record.deleted = gone.len() as u64;
-        if gone.is_empty() {
-            return Ok(());
-        }
-        self.collection.publish(Vec::new(), gone.clone()).await?;
-        for document in gone {
-            self.engine
-                .store()
-                .erase_document(self.collection.name(), document)
-                .await?;
-        }
-        Ok(())
     }
 
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
     /// search.
     async fn tidy(&self) {
-        let replaced = self.record.changed + self.record.deleted > 0;
+        let replaced = self.record.changed + self.record.moved + self.record.deleted > 0;
         if replaced {
             self.engine.forget_answers();
         }
         if replaced && let Err(error) = self.collection.compact().await {
             tracing::warn!(collection = self.collection.name(), %error, "replaced texts stay on the disk for now");
         }
-        let changed = self.record.added + self.record.changed + self.record.deleted > 0;
+        let changed = replaced || self.record.added > 0;
         if changed
             && self.collection.statistics().chunks > SCAN
             && let Err(error) = self.collection.optimize().await
@@ -268,37 +219,32 @@ impl IngestRun {
 
     /// Parses one item when it is new or changed.
     async fn take(&mut self, item: Item) -> Result<()> {
+        self.wished.go().await?;
+        let bytes = item.bytes.len() as u64;
         // It may have come while this job waited. Who may not read it must not learn either whether it is the same.
         if self.collection.is_hidden(DocumentId::of(&item.uri), &self.reader) {
-            self.record.add_error(item.uri.clone(), hidden(&item.uri));
-            return self.tell().await;
+            self.record
+                .add_error(ErrorKind::Hidden, item.uri.clone(), hidden(&item.uri));
+            return self.done(bytes).await;
         }
-        let chunking = self.engine.chunking();
-        let print = fingerprint::of(&item, chunking);
-        let known = self.fingerprints.insert(item.uri.clone(), print.clone());
-        if known.as_ref() == Some(&print) {
+        let print = fingerprint::of(&item, self.engine.chunking());
+        let (change, before) = self.known.take(&item.uri, &print);
+        if change == Change::Unchanged {
             self.record.unchanged += 1;
-            return self.tell().await;
+            return self.done(bytes).await;
         }
         let uri = item.uri.clone();
-        let parsed = blocking(move || {
-            let parsed = parse::document(&item, &print).map_err(|error| error.to_string());
-            Ok(parsed.map(|document| {
-                let chunks = chunk::split(&document, chunking);
-                (document, chunks)
-            }))
-        });
-        let late = |_| Ok(Err(format!("it could not be read within {} s", PARSING.as_secs())));
-        match (tokio::time::timeout(PARSING, parsed).await.unwrap_or_else(late)?, known) {
-            (Ok((document, chunks)), known) => self.parsed.push(Parsed {
+        match self.parse(item, print).await? {
+            Ok((document, chunks)) => self.parsed.push(Parsed {
                 document,
                 chunks,
-                is_new: known.is_none(),
+                change,
+                bytes,
             }),
-            (Err(error), known) => {
-                self.record.add_error(uri.clone(), error);
-                self.fingerprints.remove(&uri);
-                self.fingerprints.extend(known.map(|known| (uri, known)));
+            Err((kind, detail)) => {
+                self.record.add_error(kind, uri.clone(), detail);
+                self.known.put_back(uri, before);
+                self.record.bytes_done += bytes;
             }
         }
         if self.parsed.iter().map(|one| one.chunks.len()).sum::<usize>() >= EMBED {
@@ -310,41 +256,31 @@ impl IngestRun {
         self.tell().await
     }
 
-    /// Embeds what was parsed.
-    async fn embed(&mut self) -> Result<()> {
-        let parsed = std::mem::take(&mut self.parsed);
+    /// The document and its chunks, or what is wrong with the item.
+    async fn parse(&mut self, item: Item, print: String) -> Result<ParsedOr> {
         let chunking = self.engine.chunking();
-        let mut texts: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
-        let mut indexed = Vec::with_capacity(texts.len());
-        while !texts.is_empty() {
-            let rest = texts.split_off(texts.len().min(EMBED));
-            let some = std::mem::replace(&mut texts, rest);
-            self.record.chunks += some.len() as u64;
-            indexed.extend(self.engine.embed_passages(&self.collection, some).await?);
-            self.tell().await?;
-        }
-        let mut indexed = indexed.into_iter();
-        for one in parsed {
-            if one.is_new {
-                self.record.added += 1;
-            } else {
-                self.record.changed += 1;
-            }
-            let own = indexed.by_ref().take(one.chunks.len());
-            let (vectors, tokens) = own.map(|one| (one.vector, one.tokens)).unzip();
-            self.ready.push(Replacement {
-                vectors,
-                tokens: if self.engine.wants_tokens() { tokens } else { Vec::new() },
-                document: one.document,
-                chunks: one.chunks,
-            });
-        }
-        self.note().await
+        let parsed = blocking(move || {
+            let parsed = parse::document(&item, &print).map_err(|error| (ErrorKind::Unparsable, error.to_string()));
+            Ok(parsed.map(|document| {
+                let chunks = chunk::split(&document, chunking);
+                (document, chunks)
+            }))
+        });
+        let late = format!("it could not be read within {} s", PARSING.as_secs());
+        let in_time = async {
+            let parsed = tokio::time::timeout(PARSING, parsed).await;
+            parsed.unwrap_or(Ok(Err((ErrorKind::TimedOut, late))))
+        };
+        self.wished.unless_stopped(in_time).await
     }
 
     /// Embeds and publishes all that waits.
     async fn flush(&mut self) -> Result<()> {
         self.embed().await?;
+        self.publish().await
+    }
+
+    async fn publish(&mut self) -> Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
         if ready.is_empty() {
             return Ok(());
@@ -353,6 +289,12 @@ impl IngestRun {
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
         self.collection.publish(ready, Vec::new()).await
+    }
+
+    /// Goes on from a document of so many bytes.
+    async fn done(&mut self, bytes: u64) -> Result<()> {
+        self.record.bytes_done += bytes;
+        self.tell().await
     }
 
     /// Writes the record down when that was some time ago.
@@ -366,25 +308,41 @@ impl IngestRun {
     async fn note(&mut self) -> Result<()> {
         self.told = Instant::now();
         self.record.took_ms = self.started.elapsed().as_millis() as u64;
+        if self.record.state == JobState::Running {
+            self.pace.tell(&mut self.record);
+        } else {
+            Pace::end(&mut self.record);
+        }
         self.engine.store().update_job(&self.record.id, &self.record).await
     }
 
     async fn end(&mut self, outcome: Result<()>) {
-        self.record.state = if outcome.is_ok() {
-            JobState::Done
-        } else {
-            JobState::Failed
+        self.record.state = match &outcome {
+            Ok(()) => JobState::Done,
+            Err(_) if self.wished.is_stopped() => JobState::Cancelled,
+            Err(_) => JobState::Failed,
         };
         if let Err(error) = outcome {
-            tracing::error!(job = self.record.id, %error, "indexing failed");
-            self.record.add_error("", error.to_string());
+            if self.record.state == JobState::Failed {
+                tracing::error!(job = self.record.id, %error, "indexing failed");
+            }
+            self.record.add_error(ErrorKind::Job, "", error.to_string());
         }
         if let Err(error) = self.note().await {
             tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
             self.engine.remember(self.record.clone());
         }
+        // What a cancelled job had embedded is published, and nobody has to wait for that.
+        if self.record.state == JobState::Cancelled
+            && let Err(error) = self.publish().await
+        {
+            tracing::warn!(job = self.record.id, %error, "what a cancelled job had embedded is lost");
+        }
     }
 }
+
+/// A document with its chunks, or of what kind its fault is, and the fault.
+type ParsedOr = std::result::Result<(Document, Vec<Chunk>), (ErrorKind, String)>;
 
 fn hidden(uri: &str) -> String {
     format!("the document `{uri}` may not be replaced with this key; give yours another name")

@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod cache;
+mod changes;
 pub mod citations;
 pub mod diversify;
 pub mod duplicates;
@@ -11,12 +12,14 @@ pub mod extractive;
 mod facets;
 pub mod fuse;
 pub mod ingest;
+mod jobs;
 mod keep;
 mod ledger;
 mod listener;
 pub mod measure;
 pub mod memory;
 pub mod pack;
+pub mod plan;
 mod pool;
 pub mod prompt;
 pub mod recency;
@@ -30,6 +33,7 @@ pub mod suggest;
 pub mod support;
 pub mod tune;
 pub mod views;
+mod wishes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -46,7 +50,9 @@ use crate::index::{Collection, Identity};
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
 
+pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
+pub use wishes::Wish;
 
 /// Bytes in flight towards the index, in KiB: 256 MiB.
 const QUEUE_KIB: usize = 256 * 1024;
@@ -111,6 +117,7 @@ pub struct Engine {
     /// Batches and removals are published in turn, so that none brings back what another removed.
     publishing: tokio::sync::Mutex<()>,
     removals: removals::Removals,
+    wishes: wishes::Wishes,
     /// How jobs ended whose end could not be written down.
     unwritten: RwLock<BTreeMap<String, JobRecord>>,
     /// What may wait to be indexed, in KiB.
@@ -137,6 +144,7 @@ impl Engine {
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
             removals: removals::Removals::default(),
+            wishes: wishes::Wishes::default(),
             unwritten: RwLock::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
             opening: tokio::sync::Mutex::default(),
@@ -270,8 +278,9 @@ impl Engine {
         &self.tasks
     }
 
-    pub(crate) fn collection_folder(&self, name: &str) -> PathBuf {
-        self.collections_folder().join(name)
+    /// Which documents of the collection came from where.
+    pub(crate) fn sources_file(&self, collection: &str) -> PathBuf {
+        self.collections_folder().join(collection).join("sources.json")
     }
 
     pub(crate) fn forget_answers(&self) {

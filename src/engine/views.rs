@@ -1,4 +1,4 @@
-//! What the engine shows of itself: routes, collections, documents, conversations, jobs.
+//! What the engine shows of itself: routes, collections, documents, conversations.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
 use crate::index::work::blocking;
 use crate::index::{Collection, Settings};
-use crate::store::{ConversationRow, JobRecord, MessageRow, StoredCitation};
+use crate::store::{ConversationRow, MessageRow, StoredCitation};
 use crate::types::{Document, DocumentCard, DocumentId, Reader};
 
 /// A route, without secrets.
@@ -151,24 +151,6 @@ impl Engine {
                 tracing::warn!(collection = collection.name(), %error, "a removed text stays on the disk for now");
             }
         });
-    }
-
-    /// A job as on the wire.
-    pub async fn job(&self, id: &str) -> Result<Value> {
-        let unwritten = self.unwritten.read().ok().and_then(|jobs| jobs.get(id).cloned());
-        let job = match unwritten {
-            Some(job) => Some(job),
-            None => self.store().job(id).await?,
-        };
-        let job = job.ok_or_else(|| Error::NotFound(format!("no job `{id}`")))?;
-        serde_json::to_value(job).map_err(|error| Error::Internal(error.to_string()))
-    }
-
-    /// Keeps how a job ended, where the disk could not: who asks for it must not wait for ever.
-    pub(super) fn remember(&self, job: JobRecord) {
-        if let Ok(mut jobs) = self.unwritten.write() {
-            jobs.insert(job.id.clone(), job);
-        }
     }
 
     /// The owner's conversations, latest first.

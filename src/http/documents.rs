@@ -1,6 +1,7 @@
-//! `/v1/documents`, `/v1/jobs` and `/v1/index`: what is searched, put, listed, read and removed.
+//! `/v1/documents` and `/v1/index`: what is searched, put, listed, read and removed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::multipart::{Field, MultipartError};
@@ -10,9 +11,11 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
+use crate::http::jobs;
 use crate::http::problem::{Answer, Body, Id, Params, Problem, reply, slow_body, too_large, wrong_type};
 use crate::http::wire::{self, DocumentBody, IndexBody};
 use crate::types::{Document, DocumentId, Item, Metadata, collection_name};
@@ -136,11 +139,6 @@ pub async fn remove(
         .remove_document(&place.collection, id, &caller.reader())
         .await?;
     Ok(reply(StatusCode::OK, json!({ "removed": true })))
-}
-
-/// `GET /v1/jobs/{id}`.
-pub async fn job(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
-    Ok(reply(StatusCode::OK, state.engine().job(&id).await?))
 }
 
 /// `POST /v1/documents`: one as JSON, or files.
@@ -269,10 +267,25 @@ pub async fn index_path(
         .into());
     }
     collection_name(&body.collection)?;
-    let path = PathBuf::from(&body.path);
-    if !path.is_absolute() {
+    if !Path::new(&body.path).is_absolute() {
         return Err(Error::bad_input("/path", "the path is relative to nothing here; send an absolute one").into());
     }
-    let job = state.engine().index_path(&body.collection, path).await?;
-    Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
+    let planned = body.plan;
+    let answer = index(state.engine(), body).await?;
+    let status = if planned { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(reply(status, answer))
+}
+
+/// Starts to index a path, or plans it.
+pub async fn index(engine: &Arc<Engine>, body: IndexBody) -> Result<Value> {
+    let (collection, path) = (&body.collection, PathBuf::from(&body.path));
+    if body.plan {
+        return jobs::plan(engine, collection, path).await;
+    }
+    let job = if body.allow_deletes {
+        engine.index_path_with_deletes(collection, path).await?
+    } else {
+        engine.index_path(collection, path).await?
+    };
+    Ok(json!({ "job": job }))
 }

@@ -6,6 +6,7 @@ pub mod conversations;
 pub mod documents;
 pub mod filter;
 pub mod found;
+pub mod jobs;
 pub mod models;
 pub mod openai;
 pub mod ops;
@@ -147,7 +148,12 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/documents", get(documents::list).merge(put))
         .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
         .route("/v1/documents/{id}/source", get(documents::source))
-        .route("/v1/jobs/{id}", get(documents::job))
+        .route("/v1/jobs", get(jobs::list))
+        .route("/v1/jobs/{id}", get(jobs::get))
+        .route("/v1/jobs/{id}/events", get(jobs::events))
+        .route("/v1/jobs/{id}/pause", post(jobs::pause))
+        .route("/v1/jobs/{id}/resume", post(jobs::resume))
+        .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/index", post(documents::index_path))
         .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))

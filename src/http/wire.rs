@@ -139,6 +139,12 @@ pub struct IndexBody {
     pub path: String,
     /// Into which collection.
     pub collection: String,
+    /// Tell what would be done, and do nothing.
+    #[serde(default)]
+    pub plan: bool,
+    /// Whether any share of the documents may vanish.
+    #[serde(default)]
+    pub allow_deletes: bool,
 }
 
 fn passages(list: &[Passage]) -> Value {

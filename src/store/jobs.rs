@@ -20,10 +20,14 @@ pub enum JobState {
     /// At work.
     #[default]
     Running,
+    /// It waits until somebody lets it go on; never in the database, since it does not outlive the process.
+    Paused,
     /// Ended; single documents may have failed.
     Done,
     /// Ended before its end.
     Failed,
+    /// Ended because somebody wished so.
+    Cancelled,
 }
 
 impl JobState {
@@ -31,23 +35,61 @@ impl JobState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
+}
+
+/// What kind of thing went wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The file could not be read.
+    Unreadable,
+    /// What it holds could not be parsed.
+    Unparsable,
+    /// Parsing it took too long.
+    TimedOut,
+    /// It may not be replaced on behalf of this caller.
+    Hidden,
+    /// Another source holds a document of that name.
+    Taken,
+    /// The source holds nothing.
+    Empty,
+    /// The job itself.
+    #[default]
+    Job,
 }
 
 /// A document that could not be indexed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobError {
+    /// Of what kind.
+    #[serde(default)]
+    pub kind: ErrorKind,
     /// Which; empty for the job itself.
     pub uri: String,
     /// Why.
     pub detail: String,
 }
 
+impl JobError {
+    /// An error of that kind.
+    pub fn new(kind: ErrorKind, uri: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            uri: uri.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
 /// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct JobRecord {
     /// Identity.
     pub id: String,
@@ -61,32 +103,57 @@ pub struct JobRecord {
     pub added: u64,
     /// Those with another text than before.
     pub changed: u64,
+    /// Those that stood elsewhere in the source before.
+    pub moved: u64,
     /// Those that are gone.
     pub deleted: u64,
     /// Those whose text is as before.
     pub unchanged: u64,
     /// Files of a folder that nothing can read, by the ending of their names.
     pub skipped: BTreeMap<String, u64>,
+    /// Bytes of all documents.
+    pub bytes: u64,
+    /// Bytes of those that were looked at.
+    pub bytes_done: u64,
     /// Chunks written.
     pub chunks: u64,
+    /// Those of them whose texts were embedded; the vectors of the others were in the index already.
+    pub embedded: u64,
     /// The first `MAX_JOB_ERRORS`.
     pub errors: Vec<JobError>,
     /// All of them.
     pub error_count: u64,
+    /// All of them, by kind.
+    pub error_kinds: BTreeMap<ErrorKind, u64>,
     /// From start to now or end.
     pub took_ms: u64,
+    /// Documents a second: of late while it runs, then all in all.
+    pub documents_per_s: f64,
+    /// Chunks a second, likewise.
+    pub chunks_per_s: f64,
+    /// How long it still takes at this speed; none before there is one, and none when it has ended.
+    pub left_ms: Option<u64>,
 }
 
 impl JobRecord {
     /// Counts an error and keeps it while there is room.
-    pub fn add_error(&mut self, uri: impl Into<String>, detail: impl Into<String>) {
+    pub fn add_error(&mut self, kind: ErrorKind, uri: impl Into<String>, detail: impl Into<String>) {
+        self.add(JobError::new(kind, uri, detail));
+    }
+
+    /// The same.
+    pub fn add(&mut self, error: JobError) {
         self.error_count += 1;
+        *self.error_kinds.entry(error.kind).or_default() += 1;
         if self.errors.len() < MAX_JOB_ERRORS {
-            self.errors.push(JobError {
-                uri: uri.into(),
-                detail: detail.into(),
-            });
+            self.errors.push(error);
         }
+    }
+
+    /// Documents that it is done with.
+    pub fn done(&self) -> u64 {
+        let taken = self.added + self.changed + self.moved + self.unchanged + self.error_count;
+        taken.min(self.documents)
     }
 }
 
@@ -94,42 +161,29 @@ impl Store {
     /// Notes that a job of this kind began and returns its id.
     pub async fn start_job(&self, kind: &str, collection: &str) -> Result<String> {
         let id = new_id();
-        sqlx::query("insert into jobs (id, kind, collection, state, started_at) values (?, ?, ?, 'running', ?)")
-            .bind(&id)
-            .bind(kind)
-            .bind(collection)
-            .bind(now())
-            .execute(&self.pool)
-            .await
-            .map_err(failed("cannot keep the job"))?;
+        sqlx::query(
+            "insert into jobs (id, kind, collection, state, record, started_at) values (?, ?, ?, 'running', '{}', ?)",
+        )
+        .bind(&id)
+        .bind(kind)
+        .bind(collection)
+        .bind(now())
+        .execute(&self.pool)
+        .await
+        .map_err(failed("cannot keep the job"))?;
         Ok(id)
     }
 
     /// Writes how far the job `id` is; `job.id` and `job.collection` stay as they were at its start.
     pub async fn update_job(&self, id: &str, job: &JobRecord) -> Result<()> {
-        let kept = &job.errors[..job.errors.len().min(MAX_JOB_ERRORS)];
-        let errors = serde_json::to_string(kept).map_err(|cause| Error::storage("cannot write job errors", cause))?;
-        let skipped = serde_json::to_string(&job.skipped);
-        let skipped = skipped.map_err(|cause| Error::storage("cannot write skipped files", cause))?;
-        let done = sqlx::query(
-            "update jobs set state = ?, documents = ?, added = ?, changed = ?, deleted = ?, unchanged = ?, \
-             chunks = ?, errors = ?, error_count = ?, skipped = ?, took_ms = ? where id = ?",
-        )
-        .bind(job.state.as_str())
-        .bind(job.documents as i64)
-        .bind(job.added as i64)
-        .bind(job.changed as i64)
-        .bind(job.deleted as i64)
-        .bind(job.unchanged as i64)
-        .bind(job.chunks as i64)
-        .bind(errors)
-        .bind(job.error_count.max(job.errors.len() as u64) as i64)
-        .bind(skipped)
-        .bind(job.took_ms as i64)
-        .bind(id)
-        .execute(&self.pool)
-        .await
-        .map_err(failed("cannot change the job"))?;
+        let record = serde_json::to_string(job).map_err(|cause| Error::storage("cannot write the job", cause))?;
+        let done = sqlx::query("update jobs set state = ?, record = ? where id = ?")
+            .bind(job.state.as_str())
+            .bind(record)
+            .bind(id)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("cannot change the job"))?;
         if done.rows_affected() == 0 {
             return Err(Error::NotFound(format!("no job `{id}`")));
         }
@@ -149,42 +203,48 @@ impl Store {
             .map_err(failed("cannot read the job"))
     }
 
+    /// The latest jobs, latest first.
+    pub async fn jobs(&self, limit: u32) -> Result<Vec<JobRecord>> {
+        let rows = sqlx::query("select * from jobs order by id desc limit ?")
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("cannot read the jobs"))?;
+        let jobs = rows.iter().map(record).collect::<sqlx::Result<_>>();
+        jobs.map_err(failed("cannot read the jobs"))
+    }
+
     /// Ends the jobs of a process that is no more.
     pub(super) async fn fail_orphaned_jobs(&self) -> Result<()> {
-        sqlx::query(
-            "update jobs set state = 'failed', error_count = error_count + 1, \
-             errors = json_insert(errors, '$[#]', json_object('uri', '', 'detail', 'the process ended')) \
-             where state = 'running'",
-        )
-        .execute(&self.pool)
-        .await
-        .map_err(failed("cannot end the jobs of the last process"))?;
+        let ended = JobError::new(ErrorKind::Job, "", "the process ended");
+        let running = sqlx::query("select * from jobs where state = 'running'")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed("cannot read the jobs of the last process"))?;
+        for row in &running {
+            let mut job = record(row).map_err(failed("cannot read the jobs of the last process"))?;
+            job.state = JobState::Failed;
+            job.left_ms = None;
+            job.add(ended.clone());
+            self.update_job(&job.id, &job).await?;
+        }
         Ok(())
     }
 }
 
 fn record(row: &SqliteRow) -> sqlx::Result<JobRecord> {
-    let count = |column: &str| row.try_get::<i64, _>(column).map(|value| value as u64);
     let state: String = row.try_get("state")?;
-    let errors: String = row.try_get("errors")?;
-    let skipped: String = row.try_get("skipped")?;
+    let record: String = row.try_get("record")?;
+    let record: JobRecord = serde_json::from_str(&record).map_err(|cause| decoding("record", cause))?;
     Ok(JobRecord {
         id: row.try_get("id")?,
         collection: row.try_get("collection")?,
         state: match state.as_str() {
             "running" => JobState::Running,
             "done" => JobState::Done,
+            "cancelled" => JobState::Cancelled,
             _ => JobState::Failed,
         },
-        documents: count("documents")?,
-        added: count("added")?,
-        changed: count("changed")?,
-        deleted: count("deleted")?,
-        unchanged: count("unchanged")?,
-        skipped: serde_json::from_str(&skipped).map_err(|cause| decoding("skipped", cause))?,
-        chunks: count("chunks")?,
-        errors: serde_json::from_str(&errors).map_err(|cause| decoding("errors", cause))?,
-        error_count: count("error_count")?,
-        took_ms: count("took_ms")?,
+        ..record
     })
 }

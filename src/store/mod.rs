@@ -17,7 +17,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use jobs::{JobError, JobRecord, JobState, MAX_JOB_ERRORS};
+pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
 
 use crate::error::{Error, Result};

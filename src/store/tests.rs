@@ -236,7 +236,7 @@ async fn a_job_comes_back_and_one_of_a_dead_process_has_failed() {
         ..JobRecord::default()
     };
     for n in 0..150 {
-        record.add_error(format!("{n}.md"), "bad");
+        record.add_error(ErrorKind::Unparsable, format!("{n}.md"), "bad");
     }
     store.update_job(&ended, &record).await.expect("update");
     assert!(store.update_job("none", &record).await.is_err());
@@ -271,7 +271,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 3; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 4; start the newer portolan"),
         "{detail}"
     );
 }

@@ -9,13 +9,13 @@ use tokio::sync::Semaphore;
 use crate::app::{QUESTION, TestApp, eventually, settings};
 use crate::removal::Gated;
 
-async fn index(app: &TestApp, collection: &str, folder: &Path) -> Value {
+pub async fn index(app: &TestApp, collection: &str, folder: &Path) -> Value {
     let job = app.engine.index_path(collection, folder.to_owned()).await.unwrap();
     let path = format!("/v1/jobs/{job}");
     eventually(async || Some(app.get(&path).await.1).filter(|job| job["state"] != "running")).await
 }
 
-async fn uris(app: &TestApp) -> Vec<String> {
+pub async fn uris(app: &TestApp) -> Vec<String> {
     let (_, list) = app.get("/v1/documents").await;
     let documents = list["documents"].as_array().cloned().unwrap_or_default();
     documents
@@ -24,7 +24,7 @@ async fn uris(app: &TestApp) -> Vec<String> {
         .collect()
 }
 
-fn write(folder: &Path, name: &str, text: &str) {
+pub fn write(folder: &Path, name: &str, text: &str) {
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join(name), text).unwrap();
 }
