@@ -172,6 +172,7 @@ fn late_interaction(criterion: &mut Criterion) {
             batch.push(Replacement {
                 document,
                 vectors: vec![tokens(1); chunks.len()],
+                texts: Vec::new(),
                 tokens: chunks.iter().map(|_| collection.sketches(&tokens(164))).collect(),
                 chunks,
             });
