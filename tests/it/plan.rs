@@ -135,6 +135,16 @@ async fn a_text_that_is_in_the_index_is_not_embedded_again() {
     std::fs::remove_file(sub.join("copy.md")).unwrap();
     index(&app, "default", place.path()).await;
     assert_eq!(nearest(&app).await, before, "they have their own vectors");
+    // 200 times one text: more than is embedded at once, less than is published at once.
+    for number in 0..200 {
+        write(
+            &place.path().join("same"),
+            &format!("{number}.md"),
+            "# Same\n\nThe same.",
+        );
+    }
+    index(&app, "default", place.path()).await;
+    assert_eq!(embedded(), 1);
     // Of a document that changes, only the chunk that changed.
     let section = |word: &str| format!("## {word}\n\n{}\n\n", format!("{word} ").repeat(60));
     let text = |last: &str| format!("# Long\n\n{}{}{}", section("one"), section("two"), section(last));

@@ -48,6 +48,7 @@ impl IngestRun {
     /// What is made of each of these texts, by the index or by the embedder.
     async fn made(&mut self, all: Vec<String>, hashes: &[TextHash]) -> Result<HashMap<TextHash, Made>> {
         let mut made = self.kept(hashes).await?;
+        made.extend(self.waiting(hashes));
         let mut fresh = Vec::new();
         let mut asked = HashSet::new();
         for (hash, text) in hashes.iter().zip(all) {
@@ -69,6 +70,19 @@ impl IngestRun {
             self.tell().await?;
         }
         Ok(made)
+    }
+
+    /// What was made of these texts for documents that are still to be published.
+    fn waiting(&self, hashes: &[TextHash]) -> Vec<(TextHash, Made)> {
+        let asked: HashSet<&TextHash> = hashes.iter().collect();
+        let mut found = Vec::new();
+        for one in &self.ready {
+            for (at, text) in one.texts.iter().enumerate().filter(|(_, text)| asked.contains(text)) {
+                let tokens = one.tokens.get(at).cloned().unwrap_or_default();
+                found.push((*text, (one.vectors[at].clone(), tokens)));
+            }
+        }
+        found
     }
 
     /// What the index has of these texts.
