@@ -146,6 +146,20 @@ impl VectorStore for EdgeStore {
             Ok(())
         }))
     }
+
+    fn compact(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.write(|shard, _| {
+            if shard.info().points_count >= settings::EXACT_BELOW {
+                // Its graph would be built anew for each point; `optimize` does that for a fifth of them.
+                return Ok(());
+            }
+            let usual = shard.config().optimizers.clone();
+            shard.set_optimizers_config(settings::eager(&usual)).map_err(failed)?;
+            let compacted = shard.optimize();
+            shard.set_optimizers_config(usual).map_err(failed)?;
+            compacted.map(|_| ()).map_err(failed)
+        }))
+    }
 }
 
 fn failed(cause: impl std::fmt::Display) -> Error {

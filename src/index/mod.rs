@@ -317,7 +317,8 @@ impl Collection {
 
     /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.
     pub async fn compact(&self) -> Result<()> {
-        self.writer.compact(&self.lexical).await
+        let compacted = self.writer.compact(&self.lexical).await;
+        self.vectors.compact().await.and(compacted)
     }
 
     /// Merges what many small writes left behind, so that searches look into little; may take minutes.

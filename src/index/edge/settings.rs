@@ -6,7 +6,7 @@ use std::path::Path;
 use qdrant_edge::{
     AcornSearchParams, CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeVectorParams, FieldIndexOperations,
     HnswIndexConfig, JsonPath, PayloadFieldSchema, QuantizationSearchParams, ScalarQuantizationConfig, ScalarType,
-    SearchParams, UpdateOperation,
+    SearchParams, UpdateOperation, WalOptions,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +21,8 @@ pub(super) const EXACT_BELOW: usize = 20_000;
 const SEGMENTS: usize = 2;
 /// Indexed fields beyond these would cost more memory than their filters are worth; those are checked point by point.
 const MAX_FIELDS: usize = 64;
+/// Bytes of a part of the log: small, since the last two stay until more is written.
+const LOG_PART: usize = 1 << 20;
 
 /// The originals stay on disk and are read only to score the best again; what every search walks over is in memory,
 /// a byte a number.
@@ -44,11 +46,25 @@ pub(super) fn config(dimension: usize) -> EdgeConfig {
         .on_disk(true)
         .hnsw_config(graph)
         .quantization_config(bytes.into());
+    let log = WalOptions {
+        segment_capacity: LOG_PART,
+        ..WalOptions::default()
+    };
     EdgeConfig::builder()
+        .wal_options(log)
         .vector("", params.build())
         .hnsw_config(graph)
         .optimizers(optimizers)
         .build()
+}
+
+/// Rewrites a segment for a single removed point.
+pub(super) fn eager(usual: &EdgeOptimizersConfig) -> EdgeOptimizersConfig {
+    EdgeOptimizersConfig {
+        deleted_threshold: Some(0.0),
+        vacuum_min_vector_number: Some(1),
+        ..usual.clone()
+    }
 }
 
 /// How to look that far.
