@@ -26,12 +26,13 @@ const LOG_PART: usize = 1 << 20;
 
 /// The originals stay on disk and are read only to score the best again; what every search walks over is in memory,
 /// a byte a number.
-pub(super) fn config(dimension: usize) -> EdgeConfig {
+pub(super) fn config(dimension: usize, beam: Beam) -> EdgeConfig {
     let exact_kb = EXACT_BELOW * dimension * size_of::<f32>() / 1024;
-    let graph = HnswIndexConfig {
+    let threshold = HnswIndexConfig {
         full_scan_threshold: exact_kb,
         ..HnswIndexConfig::default()
     };
+    let graph = graph(beam, threshold);
     let optimizers = EdgeOptimizersConfig {
         indexing_threshold: Some(exact_kb),
         default_segment_number: Some(SEGMENTS),
@@ -58,6 +59,16 @@ pub(super) fn config(dimension: usize) -> EdgeConfig {
         .build()
 }
 
+/// With the links that the beam walks along, or without any.
+pub(super) fn graph(beam: Beam, other: HnswIndexConfig) -> HnswIndexConfig {
+    let m = if beam == Beam::Scan {
+        0
+    } else {
+        HnswIndexConfig::default().m
+    };
+    HnswIndexConfig { m, ..other }
+}
+
 /// Rewrites a segment for a single removed point.
 pub(super) fn eager(usual: &EdgeOptimizersConfig) -> EdgeOptimizersConfig {
     EdgeOptimizersConfig {
@@ -71,7 +82,8 @@ pub(super) fn eager(usual: &EdgeOptimizersConfig) -> EdgeOptimizersConfig {
 pub(super) fn search(beam: Beam) -> SearchParams {
     let (exact, hnsw_ef) = match beam {
         Beam::Graph(candidates) => (false, Some(candidates)),
-        Beam::Everything => (true, None),
+        Beam::Scan => (false, None),
+        Beam::Exact => (true, None),
     };
     SearchParams {
         exact,
