@@ -86,8 +86,18 @@ async fn checks(config: &Config) -> Vec<Check> {
         checks.push(Check::new("a running service owns the data and answers", Ok(())));
     } else {
         if app::has_data(config) {
-            let opened = app::open(config).await.map(|_| ()).map_err(|error| error.to_string());
-            checks.push(Check::new("collections, conversations and routes open", opened));
+            let opened = app::open(config).await.map_err(|error| error.to_string());
+            let broken = opened
+                .as_ref()
+                .map(|engine| engine.broken_collections())
+                .unwrap_or_default();
+            checks.push(Check::new(
+                "collections, conversations and routes open",
+                opened.map(drop),
+            ));
+            for (name, cause) in broken {
+                checks.push(Check::new(format!("collection {name}"), Err(cause)));
+            }
         } else {
             let mend = "there is nothing yet; `portolan index PATH` makes the first collection";
             checks.push(Check::advice("collections", Err(mend.to_owned())));
