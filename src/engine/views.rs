@@ -45,9 +45,9 @@ pub struct TargetView {
 pub struct CollectionView {
     /// Its name.
     pub name: String,
-    /// Documents in it.
+    /// Documents that the reader may read.
     pub documents: usize,
-    /// Chunks in it.
+    /// Their chunks.
     pub chunks: usize,
     /// Whether it can be searched; one whose folder does not open cannot.
     pub available: bool,
@@ -125,7 +125,7 @@ impl Engine {
         blocking(move || collection.change_settings(change)).await
     }
 
-    /// Documents by URI, and how many there are.
+    /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(
         &self,
         collection: &str,
