@@ -32,11 +32,15 @@ pub(super) fn wrong_use(error: &clap::Error, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if json {
-        // The first line alone: what follows is for the person who reads it.
+        // The first paragraph alone: what follows is for the person who reads it.
         let text = error.to_string();
-        let first = text.lines().next().unwrap_or_default();
+        let first: Vec<&str> = text
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .map(str::trim)
+            .collect();
         let error = Error::BadInput {
-            detail: first.trim_start_matches("error: ").to_owned(),
+            detail: first.join(" ").trim_start_matches("error: ").to_owned(),
             faults: Vec::<Fault>::new(),
         };
         print(&format!("{}\n", object(&error)));

@@ -123,12 +123,13 @@ fn corrected(found: &Value) -> String {
 fn shown(number: usize, result: &Value, marks: Marks) -> String {
     let part = |key: &str| result[key].as_str().unwrap_or_default();
     let headings: Vec<String> = list(&result["heading_path"]).map(plain).collect();
-    let mut text = format!(
-        "{number}. {}  [{}] {}\n",
+    let text = format!(
+        "{number}. {}  [{}] {}",
         part("title"),
         part("uri"),
         headings.join(" > ")
     );
+    let mut text = format!("{}\n", text.trim_end());
     let line = |one: &Value| excerpt(one["text"].as_str().unwrap_or_default(), &highlights(one), marks);
     text.extend(["   ", &line(result), "\n"]);
     for more in list(&result["group"]["more"]) {

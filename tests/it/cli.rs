@@ -70,6 +70,8 @@ async fn for_a_script_a_failure_is_json_too() {
     check(&["search", "x", "--json", "--limit", "many"], 2, "bad-input", None).await;
     let (_, out, _) = run(&app.data, &["search", "x", "--limit", "0"]).await;
     assert_eq!(out, "");
+    let (_, out, _) = run(&app.data, &["search", "--json"]).await;
+    assert!(out.contains("required arguments were not provided: <QUERY>\""), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

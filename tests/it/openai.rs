@@ -142,6 +142,7 @@ async fn a_model_that_nobody_can_use_is_not_found() {
         words.contains("`extractive`") && !words.contains("`keyless`"),
         "{words}"
     );
+    assert!(!words.contains("`refused`"), "its server is down: {words}");
     let (_, answer) = app.post(PATH, &ask("keyless")).await;
     assert!(
         answer["error"]["message"].as_str().unwrap().contains("SOME_KEY"),

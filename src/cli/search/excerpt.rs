@@ -118,8 +118,9 @@ mod tests {
         let before = "The first sentence says nothing about it. ".repeat(10);
         let after = " And then it goes on for a while.".repeat(10);
         let text = format!("{before}Copies are\n kept for thirty days.{after}");
-        let expected = "… nothing about it. The first sentence says nothing about it. Copies are kept for thirty days. And \
-                        then it goes on for a while. And then it goes on for a while. And then it goes on for a…";
+        let expected = "… about it. The first sentence says nothing about it. Copies are kept for thirty days. And then it \
+                        goes on for a while. And then it goes on for a while. And then it goes on for a while. And then \
+                        it…";
         check(&text, &["Copies", "thirty"], expected);
         // Where most of them are, though one comes before.
         let text = format!("thirty. {text}");
