@@ -57,10 +57,8 @@ fn told(list: &Value) -> String {
         if one["available"] == false {
             text.extend([name, ": does not open; `portolan doctor` tells why\n"]);
         } else {
-            text.push_str(&format!(
-                "{name}: {} documents, {} chunks\n",
-                one["documents"], one["chunks"]
-            ));
+            let sizes = format!(": {} documents, {} chunks\n", one["documents"], one["chunks"]);
+            text.extend([name, &sizes]);
         }
     }
     if text.is_empty() {

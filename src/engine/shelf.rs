@@ -193,7 +193,7 @@ impl Engine {
         };
         self.shelf
             .read()
-            .map(|shelf| shelf.values().filter_map(open).collect())
+            .map(|places| places.values().filter_map(open).collect())
             .unwrap_or_default()
     }
 
@@ -205,20 +205,20 @@ impl Engine {
         };
         self.shelf
             .read()
-            .map(|shelf| shelf.iter().filter_map(broken).collect())
+            .map(|places| places.iter().filter_map(broken).collect())
             .unwrap_or_default()
     }
 
     fn place(&self, name: &str) -> Result<Option<Place>> {
-        let shelf = self.shelf.read().map_err(|_| lost())?;
-        Ok(shelf.get(name).cloned())
+        let places = self.shelf.read().map_err(|_| lost())?;
+        Ok(places.get(name).cloned())
     }
 
     fn shelve(&self, name: &str, place: Option<Place>) -> Result<()> {
-        let mut shelf = self.shelf.write().map_err(|_| lost())?;
+        let mut places = self.shelf.write().map_err(|_| lost())?;
         match place {
-            Some(place) => drop(shelf.insert(name.to_owned(), place)),
-            None => drop(shelf.remove(name)),
+            Some(place) => drop(places.insert(name.to_owned(), place)),
+            None => drop(places.remove(name)),
         }
         Ok(())
     }
