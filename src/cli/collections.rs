@@ -55,7 +55,8 @@ fn told(list: &Value) -> String {
     for one in list["collections"].as_array().into_iter().flatten() {
         let name = one["name"].as_str().unwrap_or_default();
         if one["available"] == false {
-            text.extend([name, ": does not open; `portolan doctor` tells why\n"]);
+            let reason = one["reason"].as_str().unwrap_or("`portolan doctor` tells why");
+            text.extend([name, ": does not open: ", reason, "\n"]);
         } else {
             let sizes = format!(": {} documents, {} chunks\n", one["documents"], one["chunks"]);
             text.extend([name, &sizes]);
@@ -92,9 +93,9 @@ mod tests {
     fn collections_are_told_with_their_sizes() {
         let list = json!({ "collections": [
             { "name": "docs", "documents": 3, "chunks": 9, "available": true },
-            { "name": "old", "documents": 0, "chunks": 0, "available": false },
+            { "name": "old", "documents": 0, "chunks": 0, "available": false, "reason": "`meta.json` is missing" },
         ]});
-        let expected = "docs: 3 documents, 9 chunks\nold: does not open; `portolan doctor` tells why\n";
+        let expected = "docs: 3 documents, 9 chunks\nold: does not open: `meta.json` is missing\n";
         assert_eq!(told(&list), expected);
         assert!(told(&json!({ "collections": [] })).contains("portolan index PATH"));
     }

@@ -288,6 +288,7 @@ impl IngestRun {
         if ready.is_empty() {
             return Ok(());
         }
+        self.goes_on()?;
         let _turn = self.engine.publishing().lock().await;
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));

@@ -97,7 +97,12 @@ impl Engine {
             None => None,
         };
         let identity = Identity::current(embedder.name(), embedder.dimension());
-        let collection = Collection::open(&folder, name, identity, vectors).await?;
+        let opened = Collection::open(&folder, name, identity, vectors).await;
+        // Of one that was broken at the start the cause is known, and not for everybody: it holds paths.
+        let collection = match (opened, self.collection(name)) {
+            (Err(_), Err(known @ Error::Unavailable(_))) => return Err(known),
+            (opened, _) => opened?,
+        };
         self.shelve(name, Some(Place::Open(Arc::clone(&collection))))?;
         Ok(collection)
     }
@@ -117,8 +122,8 @@ impl Engine {
         let folder = self.collections_folder().join(name);
         match self.place(name)? {
             Some(Place::Open(open)) => {
-                self.shelve(name, Some(Place::Leaving))?;
                 open.close();
+                self.shelve(name, Some(Place::Leaving))?;
                 unused(&open).await;
                 // The vector engine writes when it goes, so it goes before its folder does.
                 blocking(move || {
@@ -128,6 +133,8 @@ impl Engine {
                 .await?;
             }
             Some(Place::Broken(_)) => self.shelve(name, Some(Place::Leaving))?,
+            // An earlier deletion may have got no further than to move it.
+            None if self.finish_deletions(Some(name)).await? > 0 => return Ok(()),
             Some(Place::Leaving) | None => return Err(no_collection(name)),
         }
         let grave = self.graves().join(format!("{name}{APART}{}", uuid::Uuid::new_v4()));
@@ -145,8 +152,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Erases what was cited of deleted collections, and takes them off the disk: all, or those of that name.
-    async fn finish_deletions(&self, only: Option<&str>) -> Result<()> {
+    /// Erases what was cited of deleted collections, and takes them off the disk: all, or those of that name. Tells
+    /// how many there were.
+    async fn finish_deletions(&self, only: Option<&str>) -> Result<usize> {
+        let mut count = 0;
         let graves = std::fs::read_dir(self.graves()).into_iter().flatten().flatten();
         for grave in graves {
             let file = grave.file_name();
@@ -160,8 +169,9 @@ impl Engine {
             let path = grave.path();
             let removed = blocking(move || Ok(std::fs::remove_dir_all(path))).await?;
             removed.map_err(|error| Error::storage("a deleted collection is still on the disk", error))?;
+            count += 1;
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Removes the points of a deleted collection from a Qdrant server. Where that fails they stay until a collection

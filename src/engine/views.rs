@@ -51,6 +51,8 @@ pub struct CollectionView {
     pub chunks: usize,
     /// Whether it can be searched; one whose folder does not open cannot.
     pub available: bool,
+    /// Why it cannot, and the mend; for who may read everything, since paths are in it.
+    pub reason: Option<String>,
 }
 
 impl Engine {
@@ -101,15 +103,22 @@ impl Engine {
                 documents: statistics.documents,
                 chunks: statistics.chunks,
                 available: true,
+                reason: None,
             })
         };
         let mut all: Vec<CollectionView> = self.open_collections().iter().map(view).collect::<Result<_>>()?;
-        all.extend(self.broken_collections().into_iter().map(|(name, _)| CollectionView {
-            name,
-            documents: 0,
-            chunks: 0,
-            available: false,
-        }));
+        let told = *reader == Reader::Everything;
+        all.extend(
+            self.broken_collections()
+                .into_iter()
+                .map(|(name, cause)| CollectionView {
+                    name,
+                    documents: 0,
+                    chunks: 0,
+                    available: false,
+                    reason: told.then_some(cause),
+                }),
+        );
         all.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(all)
     }

@@ -19,7 +19,12 @@ pub async fn list(State(state): State<HttpState>, Extension(caller): Extension<C
 
 /// A collection; the command line prints the same.
 pub fn view(one: &CollectionView) -> Value {
-    json!({ "name": one.name, "documents": one.documents, "chunks": one.chunks, "available": one.available })
+    let mut value =
+        json!({ "name": one.name, "documents": one.documents, "chunks": one.chunks, "available": one.available });
+    if let Some(reason) = &one.reason {
+        value["reason"] = json!(reason);
+    }
+    value
 }
 
 /// `DELETE /v1/collections/{name}`: all that is in it and was cited of it; for the operator.

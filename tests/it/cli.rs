@@ -19,7 +19,7 @@ fn portolan(data: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+pub async fn run(data: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     told(&portolan(data, arguments).output().await.unwrap())
 }
 

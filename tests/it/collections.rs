@@ -120,7 +120,12 @@ async fn a_collection_that_does_not_open_keeps_no_other_one_from_its_readers() {
     // Nothing is made anew in its place, and it can be let go of.
     let put = app.request("POST", "/v1/documents?collection=broken");
     let put = put.json(&json!({ "uri": "a.md", "text": "a" })).send().await.unwrap();
-    assert_eq!(put.status(), 409);
+    assert_eq!(put.status(), 503);
+    // Who runs the service hears why.
+    app.leave_address();
+    let (_, out, _) = crate::cli::run(&app.data, &["doctor", "--json"]).await;
+    let check = out.lines().find(|line| line.contains("collection broken")).unwrap();
+    assert!(check.contains("identity.json") && check.contains("FAULT"), "{check}");
     assert_eq!(delete(&app, "broken").await.0, 200);
     assert_eq!(app.post("/v1/search", &search).await.0, 404);
 }
