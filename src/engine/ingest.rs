@@ -1,7 +1,9 @@
 //! Items to published documents: fingerprint, parse, chunk, embed, publish, with a job that tells how far it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod folder;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,6 @@ use indexer::types::{Chunk, Document, DocumentId, Item};
 use indexer::{chunk, fingerprint, parse, sources};
 
 use crate::engine::Engine;
-use crate::engine::ledger::{Ledger, named_from, split};
 use crate::engine::removals::Accepted;
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
@@ -110,7 +111,11 @@ impl Engine {
             told: Instant::now(),
         };
         self.tasks().spawn(async move {
-            let one = run.engine.indexing().clone().lock_owned().await;
+            let closing = run.collection.closing().clone();
+            let one = tokio::select! {
+                one = run.engine.indexing().clone().lock_owned() => Some(one),
+                () = closing.cancelled() => None,
+            };
             let outcome = run.work(work).await;
             run.end(outcome).await;
             drop((one, place));
@@ -145,6 +150,7 @@ struct Parsed {
 
 impl IngestRun {
     async fn work(&mut self, work: Work) -> Result<()> {
+        self.goes_on()?;
         // Only now: the jobs before this one have changed them.
         self.fingerprints = self.collection.fingerprints().await?;
         if self.engine.wants_tokens() {
@@ -167,89 +173,12 @@ impl IngestRun {
         }
     }
 
-    async fn folder(&mut self, root: &Path, source: &FolderSource) -> Result<()> {
-        let file = self
-            .engine
-            .collection_folder(self.collection.name())
-            .join("sources.json");
-        let mut ledger = Ledger::read(&file)?;
-        let home = ledger.home(root);
-        let key = home.display().to_string();
-        let taken = ledger.taken(&key);
-        let entries = named_from(home, source.entries());
-        self.record.documents = entries.len() as u64;
-        self.record.skipped = source.unsupported();
-        self.note().await?;
-        let seen: BTreeSet<String> = entries.iter().map(|entry| entry.uri.clone()).collect();
-        // Of a part of an indexed folder, only what came from that part may go.
-        let (before, others) = split(ledger.of(&key), &sources::relative(home, root).unwrap_or_default());
-        // Written first with all that may come to be, so that a crash forgets no document of this source.
-        let own: BTreeSet<String> = seen.iter().filter(|uri| !taken.contains_key(*uri)).cloned().collect();
-        ledger.set(&key, &(&(&before | &others) | &own), &file)?;
-        for entry in entries {
-            if let Some(other) = taken.get(&entry.uri) {
-                let detail = format!("it already came from `{other}`; index one of the two into another collection");
-                self.record.add_error(entry.uri, detail);
-                continue;
-            }
-            let uri = entry.uri.clone();
-            match blocking(move || Ok(sources::read(&entry))).await? {
-                Ok(item) => self.take(item).await?,
-                Err(error) => self.record.add_error(uri, error.to_string()),
-            }
-        }
-        self.flush().await?;
-        if self.may_delete(source, &before) {
-            self.remove(before.difference(&seen).filter(|uri| !taken.contains_key(*uri)))
-                .await?;
-            ledger.set(&key, &(&others | &own), &file)?;
-        }
-        Ok(())
-    }
-
-    /// A document that could not be looked at is not a deleted one.
-    fn may_delete(&mut self, source: &FolderSource, before: &BTreeSet<String>) -> bool {
-        let mut whole = true;
-        for failure in source.failures() {
-            self.record
-                .add_error(failure.path.display().to_string(), failure.reason.clone());
-            whole = false;
-        }
-        if source.entries().is_empty() {
-            let detail = if before.is_empty() {
-                format!(
-                    "nothing here can be read; the files that are read end in {}",
-                    sources::FORMATS
-                )
-            } else {
-                let count = before.len();
-                format!("the folder is empty and {count} documents came from it; nothing was deleted")
-            };
-            self.record.add_error("", detail);
-            whole = false;
-        }
-        whole
-    }
-
-    async fn remove<'a>(&mut self, gone: impl Iterator<Item = &'a String>) -> Result<()> {
-        let gone: Vec<DocumentId> = gone.map(|uri| DocumentId::of(uri)).collect();
-        self.record.deleted = gone.len() as u64;
-        if gone.is_empty() {
-            return Ok(());
-        }
-        self.collection.publish(Vec::new(), gone.clone()).await?;
-        for document in gone {
-            self.engine
-                .store()
-                .erase_document(self.collection.name(), document)
-                .await?;
-        }
-        Ok(())
-    }
-
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
     /// search.
     async fn tidy(&self) {
+        if self.goes_on().is_err() {
+            return;
+        }
         let replaced = self.record.changed + self.record.deleted > 0;
         if replaced {
             self.engine.forget_answers();
@@ -266,8 +195,17 @@ impl IngestRun {
         }
     }
 
+    /// An error once the collection is to be deleted: the deletion waits for this job.
+    fn goes_on(&self) -> Result<()> {
+        if self.collection.closing().is_cancelled() {
+            return Err(Error::Conflict("the collection was deleted meanwhile".into()));
+        }
+        Ok(())
+    }
+
     /// Parses one item when it is new or changed.
     async fn take(&mut self, item: Item) -> Result<()> {
+        self.goes_on()?;
         // It may have come while this job waited. Who may not read it must not learn either whether it is the same.
         if self.collection.is_hidden(DocumentId::of(&item.uri), &self.reader) {
             self.record.add_error(item.uri.clone(), hidden(&item.uri));
@@ -317,6 +255,7 @@ impl IngestRun {
         let mut texts: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
         let mut indexed = Vec::with_capacity(texts.len());
         while !texts.is_empty() {
+            self.goes_on()?;
             let rest = texts.split_off(texts.len().min(EMBED));
             let some = std::mem::replace(&mut texts, rest);
             self.record.chunks += some.len() as u64;
@@ -349,6 +288,7 @@ impl IngestRun {
         if ready.is_empty() {
             return Ok(());
         }
+        self.goes_on()?;
         let _turn = self.engine.publishing().lock().await;
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
