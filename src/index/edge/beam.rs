@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{failed, request, settings};
 use crate::error::Result;
+use crate::index::durable;
 
 /// The vectors that are asked for their neighbours.
 const SAMPLE: u128 = 48;
@@ -70,7 +71,7 @@ impl Measured {
         }
         let measured = Self { beam, points };
         let kept = serde_json::to_vec(&measured).map_err(failed)?;
-        std::fs::write(folder.join(FILE), kept).map_err(failed)?;
+        durable::write(&folder.join(FILE), &kept).map_err(failed)?;
         Ok(measured)
     }
 }
