@@ -213,7 +213,7 @@ async fn synonyms_are_set_for_one_collection() {
     for (body, pointer) in [
         (json!({ "synonyms": [["alone"]] }), "/synonyms/0"),
         (json!({ "synonyms": [["a", "?"]] }), "/synonyms/0/1"),
-        (json!({ "synonims": [] }), ""),
+        (json!({ "synonims": [] }), "/synonims"),
     ] {
         let (status, problem) = put(body).await;
         assert_eq!(
