@@ -9,13 +9,15 @@ use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 
+use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
 
 /// Larger files are skipped: they are data, not documents.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// The endings of the files that are read, in words.
-pub const FORMATS: &str = "md, markdown, txt, text, html, htm and pdf";
+/// The kinds of files that are read, in words.
+pub const FORMATS: &str = "text, Markdown, HTML, PDF, Word, PowerPoint, Excel, OpenDocument, RTF, EPUB, mail, CSV, JSON, \
+                           source code, and zip and tar of these";
 /// The kind of a file whose name has no ending.
 const NO_EXTENSION: &str = "without extension";
 
@@ -34,7 +36,7 @@ pub enum SourceError {
         cause: io::Error,
     },
     /// The file is no document that we can parse.
-    #[error("cannot index `{0}`; give a folder or a file of another kind: {FORMATS} are read")]
+    #[error("cannot index `{0}`; give a folder or a file of another kind; {FORMATS} are read")]
     Unsupported(PathBuf),
     /// The file is over `MAX_FILE_BYTES`.
     #[error("`{0}` is over 64 MB; split it into smaller files")]
@@ -116,7 +118,7 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
     if facts.is_dir() {
         return walk(root);
     }
-    if !facts.is_file() || media_type(root).is_none() {
+    if !facts.is_file() {
         return Err(SourceError::Unsupported(root.to_path_buf()));
     }
     if facts.len() > MAX_FILE_BYTES {
@@ -127,6 +129,9 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
     };
     // A link that is named is meant.
     let file = root.canonicalize().map_err(|cause| failure(root, cause))?;
+    if !is_document(&file).map_err(|cause| failure(root, cause))? {
+        return Err(SourceError::Unsupported(root.to_path_buf()));
+    }
     let entry = entry(uri.to_owned(), &file, &facts);
     Ok(FolderSource {
         entries: vec![entry],
@@ -187,9 +192,16 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
             continue;
         }
         let path = found.path();
-        if media_type(path).is_none() {
-            source.skip(path, UNSUPPORTED);
-            continue;
+        match is_document(path) {
+            Ok(true) => {}
+            Ok(false) => {
+                source.skip(path, UNSUPPORTED);
+                continue;
+            }
+            Err(cause) => {
+                source.skip(path, cause.to_string());
+                continue;
+            }
         }
         match found.metadata() {
             Ok(facts) if facts.len() > MAX_FILE_BYTES => source.skip(path, "over 64 MB; split it into smaller files"),
@@ -235,6 +247,16 @@ fn entry(uri: String, path: &Path, facts: &FileFacts) -> Entry {
     }
 }
 
+/// Whether a file is likely to be a document: a known ending says so, or its first bytes do.
+fn is_document(path: &Path) -> io::Result<bool> {
+    if media_type(path).is_some() {
+        return Ok(true);
+    }
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(is_readable(&path.to_string_lossy(), &head))
+}
+
 fn media_type(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
@@ -260,6 +282,9 @@ fn failure(path: &Path, cause: io::Error) -> SourceError {
 mod tests {
     use super::*;
 
+    /// What is no document.
+    const PICTURE: &str = "\u{1}PNG\0\0\0\u{1}";
+
     fn check(files: &[(&str, &str)], expected: &[&str]) {
         let root = tempfile::tempdir().unwrap();
         for (name, content) in files {
@@ -283,7 +308,11 @@ mod tests {
             &[("b/x.MD", "1"), ("a.txt", "2"), ("b.html", "3")],
             &["a.txt", "b.html", "b/x.MD"],
         );
-        check(&[("a.rs", ""), (".hidden.md", ""), (".git/x.md", "")], &[]);
+        check(&[("a.png", PICTURE), (".hidden.md", ""), (".git/x.md", "")], &[]);
+        check(
+            &[("Makefile", "all:"), ("a.bin", "words"), ("b.docx", "PK\u{3}\u{4}"), ("c.jar", "PK\u{3}\u{4}")],
+            &["Makefile", "a.bin", "b.docx"],
+        );
         check(
             &[(".gitignore", "drafts/\n"), ("drafts/a.md", ""), ("b.md", "")],
             &["b.md"],
@@ -293,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_told() {
         let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a.rs"), "").unwrap();
+        fs::write(root.path().join("a.png"), PICTURE).unwrap();
         fs::write(root.path().join("c\u{1b}[2J.md"), "").unwrap();
         File::create(root.path().join("b.md"))
             .unwrap()
@@ -323,7 +352,7 @@ mod tests {
     #[test]
     fn errors_name_the_path() {
         let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a.exe"), "").unwrap();
+        fs::write(root.path().join("a.exe"), PICTURE).unwrap();
         for name in ["missing", "a.exe"] {
             let message = folder(&root.path().join(name)).unwrap_err().to_string();
             assert!(message.contains(name) && message.contains("; "), "{message}");

@@ -1,32 +1,17 @@
 //! PDF to a page: the text of its pages, with lines joined into paragraphs. Scans hold no text.
 
-use std::thread;
-
 use pdf_extract::{PlainTextOutput, output_doc_page};
 
 use super::page::Page;
-use super::{pdf_cycles, pdf_sizes};
+use super::{apart, pdf_cycles, pdf_sizes};
 
 /// A line shorter than this share of the page's widest line ends its paragraph.
 const FULL_LINE_PERCENT: usize = 65;
 
-/// Room for what nests as deep as it may.
-const STACK_BYTES: usize = 64 << 20;
-
 /// Writes the text of a PDF on a page, or says what is wrong with the file.
 pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     // The reader panics on some broken files; one bad file must not end the run.
-    let read = thread::scope(|scope| {
-        let reader = thread::Builder::new().stack_size(STACK_BYTES);
-        reader
-            .spawn_scoped(scope, || pages(bytes))
-            .map(thread::ScopedJoinHandle::join)
-    });
-    let pages = match read {
-        Ok(Ok(pages)) => pages?,
-        Ok(Err(_)) => return Err("it is damaged".to_owned()),
-        Err(cause) => return Err(cause.to_string()),
-    };
+    let pages = apart::run(|| pages(bytes))?;
     let mut page = Page::default();
     for text in pages {
         page.block();

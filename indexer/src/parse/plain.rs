@@ -65,6 +65,11 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_label(&label.as_bytes()[..end])
 }
 
+/// Whether bytes may be text; empty ones are.
+pub fn is_text(bytes: &[u8]) -> bool {
+    Encoding::for_bom(bytes).is_some() || !looks_binary(bytes)
+}
+
 /// Text has next to no control characters; programs, pictures and archives are full of them.
 fn looks_binary(bytes: &[u8]) -> bool {
     let controls = bytes
