@@ -9,11 +9,11 @@ pub fn local(tag: &BytesStart<'_>) -> String {
 
 /// The value of the attribute `name`, whatever its prefix.
 pub fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
-    let mut found = tag.attributes().with_checks(false).flatten();
-    let found = found.find(|attribute| attribute.key.local_name().as_ref() == name)?;
-    let value = String::from_utf8_lossy(&found.value).into_owned();
-    match quick_xml::escape::unescape(&value) {
-        Ok(value) => Some(value.into_owned()),
-        Err(_) => Some(value),
+    for attribute in tag.attributes().with_checks(false).flatten() {
+        if attribute.key.local_name().as_ref() == name {
+            let value = quick_xml::escape::unescape(&attribute.value).map(std::borrow::Cow::into_owned);
+            return Some(value.unwrap_or_else(|_| attribute.value.clone().into_owned()));
+        }
     }
+    None
 }
