@@ -59,7 +59,7 @@ pub fn docx(body: &str) -> Vec<u8> {
     let space = r#"xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main""#;
     let document = format!("<w:document {space}><w:body>{body}</w:body></w:document>");
     let styles = format!(
-        r#"<w:styles {space}><w:style w:type="paragraph" w:styleId="h1"><w:name w:val="heading 1"/></w:style></w:styles>"#
+        r#"<w:styles {space}><w:style w:type="paragraph" w:styleId="h1"><w:name w:val="heading 1"/><w:pPr><w:outlineLvl w:val="0"/></w:pPr></w:style></w:styles>"#
     );
     let list = [
         ("/word/document.xml", "wordprocessingml.document.main"),

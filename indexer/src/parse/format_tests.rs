@@ -222,7 +222,6 @@ fn entities_stand_for_nothing_and_depth_has_an_end() {
     }
     entities += "]>";
     let flat = flat_opendocument("<office:text><text:p>x &a29; y</text:p></office:text>").replace("?>", &format!("?>{entities}"));
-    assert_eq!(read("a.fodt", flat.as_bytes()).unwrap().text, "x y");
     let file = zip(&[("mimetype", b"application/vnd.oasis.opendocument.text"), ("content.xml", flat.as_bytes())]);
     assert_eq!(read("a.odt", &file).unwrap().text, "x y");
     let body = docx(&paragraph("x", "y &a29; z"));

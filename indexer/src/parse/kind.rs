@@ -97,7 +97,7 @@ pub fn of(name: &str, media_type: Option<&str>, bytes: &[u8]) -> Kind {
     let start = String::from_utf8_lossy(head);
     let start = start.trim_start_matches('\u{feff}').trim_start();
     match by_mark(head) {
-        Some(Kind::Zip) => return office::packed(bytes).unwrap_or(Kind::Zip),
+        Some(Kind::Zip) => return office::packed(bytes).unwrap_or_else(|| packed(&extension(name))),
         Some(Kind::Compound) => return office::compound(bytes),
         Some(kind) => return kind,
         None => {}
@@ -206,6 +206,14 @@ fn by_name(extension: &str) -> Option<Kind> {
         _ if CODE.binary_search(&extension).is_ok() => Kind::Code,
         _ => return None,
     })
+}
+
+/// What a zip file is meant to be that is too damaged to tell.
+fn packed(extension: &str) -> Kind {
+    match by_name(extension) {
+        Some(kind @ (Kind::Word | Kind::Slides | Kind::Workbook | Kind::OpenDocument | Kind::Epub)) => kind,
+        _ => Kind::Zip,
+    }
 }
 
 fn by_media_type(media_type: &str) -> Option<Kind> {

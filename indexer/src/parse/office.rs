@@ -83,19 +83,23 @@ fn one_line(cause: &str) -> String {
     cause[..end].replace(char::is_control, " ")
 }
 
-/// A slide is a section that is called by its number and title.
+/// A slide is a section that is called by its number and its title.
 fn slide(page: &mut Page, section: &Section) {
-    let title = section.name.as_deref().unwrap_or_default().trim();
-    let number = section.index + 1;
-    let heading = if title.is_empty() || title == format!("Slide {number}") {
-        format!("Slide {number}")
-    } else {
-        format!("Slide {number}: {title}")
+    let is_title = |block: &Block| matches!(block, Block::Paragraph(one) if one.heading.level() == 1);
+    let place = section.content.iter().position(is_title);
+    let title = match place.map(|at| &section.content[at]) {
+        Some(Block::Paragraph(one)) => text(one),
+        _ => String::new(),
     };
-    page.heading(1, &heading);
-    let is_title = |block: &&Block| matches!(block, Block::Paragraph(paragraph) if text(paragraph).trim() == title);
-    let skipped = usize::from(!title.is_empty() && section.content.first().as_ref().is_some_and(is_title));
-    write(page, &section.content[skipped..]);
+    let number = section.index + 1;
+    if title.trim().is_empty() {
+        page.heading(1, &format!("Slide {number}"));
+    } else {
+        page.heading(1, &format!("Slide {number}: {title}"));
+    }
+    let before = place.unwrap_or_default();
+    write(page, &section.content[..before]);
+    write(page, &section.content[place.map_or(0, |at| at + 1)..]);
     let notes: Vec<&Paragraph> = section.notes.iter().flatten().filter(|note| !note.is_empty()).collect();
     if !notes.is_empty() {
         page.heading(2, "Notes");

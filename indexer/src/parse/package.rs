@@ -38,18 +38,20 @@ impl Room {
     /// Reads all of a member, or says that there is no room for it.
     pub fn read(&mut self, member: impl Read) -> Result<Vec<u8>, String> {
         let mut bytes = Vec::new();
-        let limit = self.bytes;
         member
-            .take(limit + 1)
+            .take(self.bytes + 1)
             .read_to_end(&mut bytes)
             .map_err(|cause| format!("a part of it is damaged ({cause})"))?;
-        self.bytes = limit.checked_sub(bytes.len() as u64).ok_or_else(too_large)?;
+        self.take(bytes.len() as u64)?;
         Ok(bytes)
     }
-}
 
-fn too_large() -> String {
-    format!("it unpacks to over {} MB", MOST_BYTES >> 20)
+    /// Takes room; once there is too little, there is none for anything else.
+    fn take(&mut self, bytes: u64) -> Result<(), String> {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.unwrap_or_default();
+        left.map(drop).ok_or_else(|| format!("it unpacks to over {} MB", MOST_BYTES >> 20))
+    }
 }
 
 /// An open zip file.
@@ -104,7 +106,7 @@ impl<'a> Package<'a> {
             let mut count = Count(0);
             // Damaged data take the room of what came before the damage.
             drop(io::copy(&mut member.take(room.bytes + 1), &mut count));
-            room.bytes = room.bytes.checked_sub(count.0).ok_or_else(too_large)?;
+            room.take(count.0)?;
         }
         Ok(())
     }

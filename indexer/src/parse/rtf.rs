@@ -9,11 +9,12 @@ use super::rtf_tokens::{Token, Tokens};
 const DEEPEST: usize = 10_000;
 /// Groups whose words a reader does not see.
 const HIDDEN: &[&str] = &[
-    "annotation", "atnauthor", "atnid", "author", "bkmkend", "bkmkstart", "blipuid", "category", "colortbl", "comment",
-    "company", "creatim", "datastore", "doccomm", "falt", "ffdeftext", "ffname", "filetbl", "fldinst", "fontemb",
-    "generator", "hlinkbase", "info", "keywords", "latentstyles", "listoverridetable", "listtable", "manager", "nonshppict",
-    "objclass", "objdata", "objname", "operator", "panose", "pgdsctbl", "pict", "printim", "private", "pnseclvl", "revtbl",
-    "revtim", "rsidtbl", "shpinst", "stylesheet", "subject", "tc", "template", "themedata", "userprops", "xe", "xmlnstbl",
+    "annotation", "atnauthor", "atnid", "author", "bkmkend", "bkmkstart", "blipuid", "category", "colortbl",
+    "comment", "company", "creatim", "datastore", "doccomm", "falt", "ffdeftext", "ffname", "filetbl", "fldinst",
+    "fontemb", "generator", "hlinkbase", "info", "keywords", "latentstyles", "listoverridetable", "listtable",
+    "manager", "nonshppict", "objclass", "objdata", "objname", "operator", "panose", "pgdsctbl", "pict", "pnseclvl",
+    "printim", "private", "revtbl", "revtim", "rsidtbl", "shpinst", "stylesheet", "subject", "tc", "template",
+    "themedata", "userprops", "xe", "xmlnstbl",
 ];
 
 /// What holds within the open group.
@@ -314,7 +315,7 @@ mod tests {
         );
         check(b"{\\rtf1 a\\tab b\\line c\\~d \\{\\\\\\} \\endash  e}", "a\tb\nc d {\\} \u{2013} e");
         check(b"{\\rtf1 one {\\deleted two }three{\\v  four}}", "one three");
-        check(b"{\\rtf1{\\pict\\bin4 }}}}{\\*\\shppict{\\pict 00ff}} x}", "x");
+        check(b"{\\rtf1{\\pict\\bin4 }}}}}{\\*\\shppict{\\pict 00ff}} x}", "x");
         assert_eq!(parse(b"{\\rtf1{\\info{\\title A \\'e4}}x}").unwrap().title.as_deref(), Some("A \u{e4}"));
     }
 
@@ -333,7 +334,7 @@ mod tests {
     fn headings_lists_and_tables_keep_their_form() {
         check(
             b"{\\rtf1\\pard\\outlinelevel0 Title\\par\\pard Words\\par{\\listtext\\bullet\\tab}item\\par end}",
-            "Title\n\nWords\n\n- item\nend",
+            "Title\n\nWords\n\n- item\n\nend",
         );
         check(
             b"{\\rtf1 x\\par\\trowd\\pard\\intbl a\\par b\\cell c\\cell\\row\\trowd\\pard\\intbl d\\cell e\\cell\\row\\pard y}",
