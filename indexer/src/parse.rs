@@ -307,7 +307,7 @@ mod tests {
     fn what_cannot_be_read_says_what_to_do() {
         for (uri, bytes) in [
             ("a.pdf", &b"%PDF-1.7 junk"[..]),
-            ("b.pdf", b"no"),
+            ("b.pdf", b"\0\x01\x02no"),
             ("c.md", b"\0\x01\x02\x03"),
         ] {
             let message = document(&item(uri, bytes), "f").unwrap_err().to_string();

@@ -50,6 +50,14 @@ const MAIL_ONLY: &[&str] = &["message-id", "mime-version", "received", "return-p
 const MAIL: &[&str] = &["from", "to", "date", "subject", "cc", "reply-to", "content-type"];
 
 impl Kind {
+    /// Whether files of this kind begin with a mark of theirs, which no text does.
+    fn has_mark(self) -> bool {
+        matches!(
+            self,
+            Self::Pdf | Self::Word | Self::Slides | Self::Workbook | Self::OpenDocument | Self::Epub
+        )
+    }
+
     /// Its name in a sentence.
     pub fn name(self) -> &'static str {
         match self {
@@ -106,8 +114,9 @@ pub fn of(name: &str, media_type: Option<&str>, bytes: &[u8]) -> Kind {
         return kind;
     }
     let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default();
-    by_name(&extension(name))
-        .or_else(|| by_media_type(media_type.trim()))
+    let told = by_name(&extension(name)).or_else(|| by_media_type(media_type.trim()));
+    // What is called a PDF and holds words alone is a text.
+    told.filter(|kind| !kind.has_mark() || !plain::is_text(bytes))
         .unwrap_or_else(|| by_look(start, bytes.len() > HEAD_BYTES))
 }
 
@@ -210,10 +219,8 @@ fn by_name(extension: &str) -> Option<Kind> {
 
 /// What a zip file is meant to be that is too damaged to tell.
 fn packed(extension: &str) -> Kind {
-    match by_name(extension) {
-        Some(kind @ (Kind::Word | Kind::Slides | Kind::Workbook | Kind::OpenDocument | Kind::Epub)) => kind,
-        _ => Kind::Zip,
-    }
+    let told = by_name(extension).filter(|kind| kind.has_mark() && *kind != Kind::Pdf);
+    told.unwrap_or(Kind::Zip)
 }
 
 fn by_media_type(media_type: &str) -> Option<Kind> {
@@ -271,6 +278,8 @@ mod tests {
         check("a.xml", b"<?xml version='1.0'?><office:document x='1'>", Kind::FlatOpenDocument);
         check("a.docx", b"PK\x03\x04 cut off", Kind::Word);
         check("a.zip", b"PK\x05\x06", Kind::Zip);
+        check("a.pdf", b"words", Kind::Plain);
+        check("a.pdf", b"\0\x01\x02", Kind::Pdf);
         check("a", b"\x1f\x8b\x08", Kind::Gzip);
         check("a.md", b"{\"a\": 1}", Kind::Markdown);
         check("a", b"{\"a\": 1}", Kind::Json);

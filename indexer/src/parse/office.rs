@@ -2,11 +2,11 @@
 
 use undoc::model::{Block, Paragraph, RevisionType, Section, Table};
 
-use super::apart;
 use super::kind::Kind;
 use super::package::{Package, Room};
 use super::page::Page;
 use super::rows::Rows;
+use super::{apart, kind, member};
 
 /// Old files are read into memory whole, cell by cell; no real one is larger.
 const MOST_OLD_BYTES: usize = 32 << 20;
@@ -72,10 +72,28 @@ pub fn parse(kind: Kind, bytes: &[u8], room: &mut Room) -> Result<Page, String> 
             _ => write(&mut page, &section.content),
         }
     }
-    if !matches!(kind, Kind::Slides | Kind::OldSlides | Kind::OldWorkbook) {
+    if matches!(kind, Kind::Word | Kind::OldWord) {
         margins(&mut page, &document.sections);
     }
+    if kind == Kind::Word {
+        inserted(&mut page, bytes, room)?;
+    }
     Ok(page)
+}
+
+/// Files of other formats that stand in a Word file as parts of its text.
+fn inserted(page: &mut Page, bytes: &[u8], room: &mut Room) -> Result<(), String> {
+    let mut package = Package::open(bytes)?;
+    let is_part = |name: &&String| {
+        let extension = kind::extension(name);
+        name.starts_with("word/") && matches!(extension.as_str(), "html" | "htm" | "xhtml" | "mht" | "rtf" | "txt")
+    };
+    let names: Vec<String> = package.names().iter().filter(is_part).cloned().collect();
+    for name in names {
+        let bytes = package.read(&name, room)?;
+        member::write(page, &name, &bytes, room)?;
+    }
+    Ok(())
 }
 
 fn one_line(cause: &str) -> String {

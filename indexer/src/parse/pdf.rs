@@ -20,19 +20,22 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     Ok(page)
 }
 
-/// The text of each page, up to the first that cannot be read.
+/// The text of each page that can be read; an error where none can.
 fn pages(bytes: &[u8]) -> Result<Vec<String>, String> {
     let document = pdf_sizes::open(bytes)?;
     pdf_cycles::check(&document)?;
-    let mut pages = Vec::new();
+    let (mut pages, mut failure) = (Vec::new(), None);
     for number in document.get_pages().into_keys() {
         let mut text = String::new();
-        if output_doc_page(&document, &mut PlainTextOutput::new(&mut text), number).is_err() {
-            break;
+        match output_doc_page(&document, &mut PlainTextOutput::new(&mut text), number) {
+            Ok(()) => pages.push(text),
+            Err(cause) => failure = Some(format!("page {number}: {cause}")),
         }
-        pages.push(text);
     }
-    Ok(pages)
+    match failure {
+        Some(cause) if pages.is_empty() => Err(cause),
+        _ => Ok(pages),
+    }
 }
 
 /// Joins lines that were broken only because the page ended there.

@@ -42,6 +42,8 @@ struct Reader {
     /// The first half of a letter that `\u` writes in two.
     half: Option<u16>,
     skip: usize,
+    /// Whether a group has just begun.
+    is_open: bool,
     paragraph: String,
     title: String,
     level: Option<u8>,
@@ -70,6 +72,7 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
         bytes: Vec::new(),
         half: None,
         skip: 0,
+        is_open: false,
         paragraph: String::new(),
         title: String::new(),
         level: None,
@@ -89,6 +92,7 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
 
 impl Reader {
     fn take(&mut self, token: Token<'_>) -> Result<(), String> {
+        let was_open = std::mem::replace(&mut self.is_open, token == Token::Open);
         match token {
             Token::Byte(byte) if self.skip > 0 && !matches!(byte, b'\r' | b'\n') => self.skip -= 1,
             Token::Byte(b'\r' | b'\n') => {}
@@ -109,10 +113,10 @@ impl Reader {
                     self.now = group;
                 }
             }
-            // What is marked so may be left out; what of it is to be read is named below.
+            // A group that begins so may be left out; what of these is to be read is named here.
             Token::Optional(word) => {
                 self.settle();
-                self.now.hidden |= !matches!(word, "shptxt" | "shppict" | "fldrslt" | "pn" | "listtext" | "pntext");
+                self.now.hidden |= was_open && !matches!(word, "shptxt" | "shppict" | "fldrslt" | "pn" | "listtext" | "pntext");
                 self.word(word, None);
             }
             Token::Word(_, _) if self.skip > 0 => self.skip -= 1,
@@ -315,7 +319,8 @@ mod tests {
         );
         check(b"{\\rtf1 a\\tab b\\line c\\~d \\{\\\\\\} \\endash  e}", "a\tb\nc d {\\} \u{2013} e");
         check(b"{\\rtf1 one {\\deleted two }three{\\v  four}}", "one three");
-        check(b"{\\rtf1{\\pict\\bin4 }}}}}{\\*\\shppict{\\pict 00ff}} x}", "x");
+        check(b"{\\rtf1{\\b0\\*\\cs7 x}}", "x");
+        check(b"{\\rtf1{\\pict\\bin4 }}}}}{\\*\\shppict{\\pict 00ff}}x}", "x");
         assert_eq!(parse(b"{\\rtf1{\\info{\\title A \\'e4}}x}").unwrap().title.as_deref(), Some("A \u{e4}"));
     }
 
