@@ -63,13 +63,17 @@ fn one(file: &Path) -> Result<(), Box<dyn Error>> {
             if std::env::var_os("SHOW").is_some() {
                 eprintln!("{}", document.text);
             }
-            (letters, String::new())
+            let unread = document.metadata.get("unread").filter(|_| letters == 0);
+            (letters, unread.map(ToString::to_string).unwrap_or_default())
         }
         Ok(Err(reason)) => (0, reason),
         Err(reason) => (0, reason.to_string()),
     };
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or_default();
     let peak: String = peak.chars().filter(char::is_ascii_digit).collect();
     println!("{letters}\t{}\t{peak}\t{reason}", started.elapsed().as_micros());
     Ok(())
@@ -81,17 +85,26 @@ fn report(folder: &Path, labels: &Path) -> Result<(), Box<dyn Error>> {
     let mut missed = Vec::new();
     for line in labels.lines().filter(|line| !line.starts_with('#')) {
         let mut fields = line.split('\t');
-        let (Some(name), Some(holds)) = (fields.next(), fields.next()) else { continue };
+        let (Some(name), Some(holds)) = (fields.next(), fields.next()) else {
+            continue;
+        };
         let outcome = apart(&folder.join(name))?;
         let format = name.rsplit('.').next().unwrap_or_default().to_owned();
         let tally = tallies.entry(format).or_default();
         tally.add(holds == "text", &outcome);
-        println!("{name}\t{holds}\t{}\t{}\t{}", outcome.letters, outcome.took.as_millis(), outcome.reason);
+        println!(
+            "{name}\t{holds}\t{}\t{}\t{}",
+            outcome.letters,
+            outcome.took.as_millis(),
+            outcome.reason
+        );
         if holds == "text" && outcome.letters == 0 {
             missed.push(format!("- `{name}`: {}", outcome.reason));
         }
     }
-    println!("\n| format | files | hold text | with text | refused with a reason | crashed, hung, too large | s | slowest, s | peak MB |");
+    println!(
+        "\n| format | files | hold text | with text | none, with a reason | crashed, hung, too large | s | slowest, s | peak MB |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut whole = Tally::default();
     for (format, tally) in &tallies {
@@ -152,7 +165,7 @@ impl Tally {
         self.hold += u64::from(holds);
         self.read += u64::from(holds && outcome.letters > 0);
         self.failed += u64::from(failed);
-        self.refused += u64::from(!failed && !outcome.reason.is_empty());
+        self.refused += u64::from(!failed && outcome.letters == 0 && !outcome.reason.is_empty());
         self.took += outcome.took;
         self.slowest = self.slowest.max(outcome.took);
         self.kilobytes = self.kilobytes.max(outcome.kilobytes);

@@ -26,6 +26,7 @@ mod pdf_xref;
 mod plain;
 mod rows;
 mod rtf;
+mod rtf_signs;
 mod rtf_tokens;
 mod table;
 mod workbook;
@@ -117,7 +118,7 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
 /// Reads a document of any kind.
 fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
     let kind = kind::of(source.name, source.media_type, source.bytes);
-    let page = match kind {
+    let mut page = match kind {
         Kind::Markdown | Kind::Plain | Kind::Html | Kind::Json | Kind::JsonLines | Kind::Table | Kind::Code => {
             text(kind, source)?
         }
@@ -129,6 +130,9 @@ fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
         })?,
     };
     limit(source, &page.text)?;
+    if page.text.trim().is_empty() && !source.bytes.is_empty() {
+        page.leave_out(source.name, "no words were found in it; pictures of words are not read");
+    }
     Ok(page)
 }
 

@@ -218,7 +218,7 @@ impl IngestRun {
         if source.entries().is_empty() {
             let detail = if before.is_empty() {
                 format!(
-                    "nothing here can be read; the files that are read end in {}",
+                    "nothing here can be read; what is read: {}",
                     sources::FORMATS
                 )
             } else {

@@ -66,6 +66,8 @@ fn gzip((name, bytes): (&str, &[u8]), room: &mut Room) -> Result<Page, String> {
 
 /// Folders, hidden files and what a system adds on its own are no members.
 fn is_wanted(name: &str) -> bool {
-    let hidden = name.split('/').any(|part| part.len() > 1 && part.starts_with('.') && part != "..");
+    let hidden = name
+        .split('/')
+        .any(|part| part.len() > 1 && part.starts_with('.') && part != "..");
     !name.ends_with('/') && !hidden && !name.starts_with("__MACOSX/") && !kind::is_program(name)
 }

@@ -1,5 +1,7 @@
 //! Files that tests build for themselves, so that no binary lies in the repository.
 
+#![allow(clippy::format_push_string, reason = "a test file is written once")]
+
 use std::io::{Cursor, Write};
 
 use zip::ZipWriter;
@@ -39,7 +41,10 @@ const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/r
 fn relations(list: &[(&str, &str)]) -> String {
     let mut text = r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">"#.to_owned();
     for (at, (kind, target)) in list.iter().enumerate() {
-        text += &format!(r#"<Relationship Id="rId{}" Type="{RELATIONS}/{kind}" Target="{target}"/>"#, at + 1);
+        text += &format!(
+            r#"<Relationship Id="rId{}" Type="{RELATIONS}/{kind}" Target="{target}"/>"#,
+            at + 1
+        );
     }
     text + "</Relationships>"
 }
@@ -67,8 +72,14 @@ pub fn docx(body: &str) -> Vec<u8> {
     ];
     zip(&[
         ("[Content_Types].xml", types(&list).as_bytes()),
-        ("_rels/.rels", relations(&[("officeDocument", "word/document.xml")]).as_bytes()),
-        ("word/_rels/document.xml.rels", relations(&[("styles", "styles.xml")]).as_bytes()),
+        (
+            "_rels/.rels",
+            relations(&[("officeDocument", "word/document.xml")]).as_bytes(),
+        ),
+        (
+            "word/_rels/document.xml.rels",
+            relations(&[("styles", "styles.xml")]).as_bytes(),
+        ),
         ("word/document.xml", document.as_bytes()),
         ("word/styles.xml", styles.as_bytes()),
     ])
@@ -108,8 +119,14 @@ pub fn pptx(slides: &[(&str, &str)]) -> Vec<u8> {
     members.push(("ppt/_rels/presentation.xml.rels".to_owned(), relations(&targets)));
     let kinds = [("/ppt/presentation.xml", "presentationml.presentation.main")];
     members.push(("[Content_Types].xml".to_owned(), types(&kinds)));
-    members.push(("_rels/.rels".to_owned(), relations(&[("officeDocument", "ppt/presentation.xml")])));
-    let members: Vec<(&str, &[u8])> = members.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    members.push((
+        "_rels/.rels".to_owned(),
+        relations(&[("officeDocument", "ppt/presentation.xml")]),
+    ));
+    let members: Vec<(&str, &[u8])> = members
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_bytes()))
+        .collect();
     zip(&members)
 }
 
@@ -126,7 +143,10 @@ pub fn xlsx(rows: &str) -> Vec<u8> {
     let parts = [("worksheet", "worksheets/sheet1.xml"), ("styles", "styles.xml")];
     zip(&[
         ("[Content_Types].xml", types(&list).as_bytes()),
-        ("_rels/.rels", relations(&[("officeDocument", "xl/workbook.xml")]).as_bytes()),
+        (
+            "_rels/.rels",
+            relations(&[("officeDocument", "xl/workbook.xml")]).as_bytes(),
+        ),
         ("xl/workbook.xml", book.as_bytes()),
         ("xl/_rels/workbook.xml.rels", relations(&parts).as_bytes()),
         ("xl/styles.xml", styles.as_bytes()),
@@ -143,7 +163,10 @@ pub fn opendocument(body: &str) -> Vec<u8> {
     zip(&[
         ("mimetype", b"application/vnd.oasis.opendocument.text"),
         ("content.xml", content.as_bytes()),
-        ("meta.xml", b"<office:document-meta><office:meta><dc:title>A &amp; B</dc:title></office:meta></office:document-meta>"),
+        (
+            "meta.xml",
+            b"<office:document-meta><office:meta><dc:title>A &amp; B</dc:title></office:meta></office:document-meta>",
+        ),
     ])
 }
 
@@ -154,7 +177,9 @@ pub fn flat_opendocument(body: &str) -> String {
 
 /// An e-book of these chapters.
 pub fn epub(chapters: &[&str]) -> Vec<u8> {
-    let names: Vec<String> = (0..chapters.len()).map(|at| format!("OEBPS/text/a b{at}.xhtml")).collect();
+    let names: Vec<String> = (0..chapters.len())
+        .map(|at| format!("OEBPS/text/a b{at}.xhtml"))
+        .collect();
     let (mut items, mut order) = (String::new(), String::new());
     for at in (0..chapters.len()).rev() {
         items += &format!(r#"<item id="c{at}" href="text/a%20b{at}.xhtml"/>"#);
@@ -171,6 +196,11 @@ pub fn epub(chapters: &[&str]) -> Vec<u8> {
         ("META-INF/container.xml", container.as_bytes()),
         ("OEBPS/book.opf", book.as_bytes()),
     ];
-    members.extend(names.iter().zip(chapters).map(|(name, text)| (name.as_str(), text.as_bytes())));
+    members.extend(
+        names
+            .iter()
+            .zip(chapters)
+            .map(|(name, text)| (name.as_str(), text.as_bytes())),
+    );
     zip(&members)
 }

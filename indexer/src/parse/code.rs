@@ -5,24 +5,81 @@ use crate::types::Heading;
 
 /// Words before the word that says what is defined.
 const MODIFIERS: &[&str] = &[
-    "abstract", "async", "data", "declare", "default", "export", "extern", "final", "inline", "internal", "local", "open",
-    "override", "partial", "private", "protected", "pub", "public", "sealed", "static", "suspend", "unsafe", "virtual",
+    "abstract",
+    "async",
+    "data",
+    "declare",
+    "default",
+    "export",
+    "extern",
+    "final",
+    "inline",
+    "internal",
+    "local",
+    "open",
+    "override",
+    "partial",
+    "private",
+    "protected",
+    "pub",
+    "public",
+    "sealed",
+    "static",
+    "suspend",
+    "unsafe",
+    "virtual",
 ];
 /// Words that define something.
 const DEFINES: &[&str] = &[
-    "class", "def", "defmodule", "defp", "enum", "extension", "fn", "fun", "func", "function", "impl", "interface",
-    "macro_rules!", "message", "mod", "module", "namespace", "object", "protocol", "record", "rpc", "service", "struct",
-    "sub", "trait", "type", "union",
+    "class",
+    "def",
+    "defmodule",
+    "defp",
+    "enum",
+    "extension",
+    "fn",
+    "fun",
+    "func",
+    "function",
+    "impl",
+    "interface",
+    "macro_rules!",
+    "message",
+    "mod",
+    "module",
+    "namespace",
+    "object",
+    "protocol",
+    "record",
+    "rpc",
+    "service",
+    "struct",
+    "sub",
+    "trait",
+    "type",
+    "union",
 ];
 /// What holds members.
 const HOLDS: &[&str] = &[
-    "class", "defmodule", "extension", "impl", "interface", "mod", "module", "namespace", "object", "protocol", "record",
-    "service", "struct", "trait",
+    "class",
+    "defmodule",
+    "extension",
+    "impl",
+    "interface",
+    "mod",
+    "module",
+    "namespace",
+    "object",
+    "protocol",
+    "record",
+    "service",
+    "struct",
+    "trait",
 ];
 /// Words that begin a statement, not a definition.
 const STATEMENTS: &[&str] = &[
-    "assert", "await", "case", "catch", "do", "elif", "else", "for", "foreach", "if", "new", "print", "return", "switch",
-    "throw", "try", "using", "when", "while", "with", "yield",
+    "assert", "await", "case", "catch", "do", "elif", "else", "for", "foreach", "if", "new", "print", "return",
+    "switch", "throw", "try", "using", "when", "while", "with", "yield",
 ];
 /// A longer line is cut in a title.
 const LONGEST_TITLE: usize = 120;
@@ -71,7 +128,10 @@ fn symbols(text: &str) -> Vec<Heading> {
 
 fn is_remark(line: &str) -> bool {
     let is_macro = line.starts_with("#include") || line.starts_with("#define") || line.starts_with("#!");
-    !is_macro && ["//", "/*", "*", "#", "@", "--", "[<", "[["].iter().any(|mark| line.starts_with(mark))
+    !is_macro
+        && ["//", "/*", "*", "#", "@", "--", "[<", "[["]
+            .iter()
+            .any(|mark| line.starts_with(mark))
 }
 
 /// The word that says what a line defines; none for a line that defines nothing.
@@ -106,7 +166,9 @@ fn is_modifier(word: &str) -> bool {
 
 /// `int main(int count) {` and the like: a type, a name, and what it takes.
 fn is_signature(line: &str, first: &str) -> bool {
-    let Some((before, after)) = line.split_once('(') else { return false };
+    let Some((before, after)) = line.split_once('(') else {
+        return false;
+    };
     let opens = after.ends_with('{') || (after.ends_with(')') && !after.contains(';'));
     let named = before.split_whitespace().count() > 1 || before.contains("::");
     opens && named && !before.contains(['=', '.', '"']) && !STATEMENTS.contains(&first)
@@ -159,20 +221,40 @@ mod tests {
     fn other_languages_define_in_their_ways() {
         check(
             "#include <a.h>\n\nstatic int main(int n)\n{\n  while (n) {\n  }\n}\nint A::b() {\n}\nint x = f(1);\n",
-            &[(1, "static int main(int n)", "static int main(int n)"), (1, "int A::b()", "int A::b() {")],
+            &[
+                (1, "static int main(int n)", "static int main(int n)"),
+                (1, "int A::b()", "int A::b() {"),
+            ],
         );
         check(
             "public class A {\n  private int b;\n  public void c(int d) {\n    if (d) {\n  }\n}\n",
-            &[(1, "public class A", "public class A {"), (2, "public void c(int d)", "public void c(int d) {")],
+            &[
+                (1, "public class A", "public class A {"),
+                (2, "public void c(int d)", "public void c(int d) {"),
+            ],
         );
         check(
             "export const one = async (a) => {\n}\nconst two = 2;\nexport default function three() {\n}\n",
             &[
-                (1, "export const one = async (a) =>", "export const one = async (a) => {"),
-                (1, "export default function three()", "export default function three() {"),
+                (
+                    1,
+                    "export const one = async (a) =>",
+                    "export const one = async (a) => {",
+                ),
+                (
+                    1,
+                    "export default function three()",
+                    "export default function three() {",
+                ),
             ],
         );
-        check("CREATE TABLE a (b int);\n", &[(1, "CREATE TABLE a (b int);", "CREATE TABLE a (b int);")]);
-        check("func (s *S) Do(a int) error {\n}\n", &[(1, "func (s *S) Do(a int) error", "func (s *S) Do(a int) error {")]);
+        check(
+            "CREATE TABLE a (b int);\n",
+            &[(1, "CREATE TABLE a (b int);", "CREATE TABLE a (b int);")],
+        );
+        check(
+            "func (s *S) Do(a int) error {\n}\n",
+            &[(1, "func (s *S) Do(a int) error", "func (s *S) Do(a int) error {")],
+        );
     }
 }

@@ -66,7 +66,10 @@ fn list(book: &str) -> Result<List, String> {
     let mut list = List::default();
     let mut places = std::collections::BTreeMap::new();
     loop {
-        match reader.read_event().map_err(|cause| format!("its list of chapters is damaged ({cause})"))? {
+        match reader
+            .read_event()
+            .map_err(|cause| format!("its list of chapters is damaged ({cause})"))?
+        {
             Event::Start(tag) if local(&tag) == "title" && list.title.is_none() => {
                 let words = reader.read_text(tag.name()).map_err(|cause| cause.to_string())?;
                 let words = quick_xml::escape::unescape(&words).map(std::borrow::Cow::into_owned);

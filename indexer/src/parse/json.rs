@@ -182,20 +182,29 @@ mod tests {
     #[test]
     fn values_stand_under_their_names_in_their_order() {
         check("{}", "");
-        check(r#"{"b": 1, "a": [1.5, "x\ny"], "c": null}"#, "b: 1\n\na\n\n- 1.5\n- x\ny");
+        check(
+            r#"{"b": 1, "a": [1.5, "x\ny"], "c": null}"#,
+            "b: 1\n\na\n\n- 1.5\n- x\ny",
+        );
         check(
             r#"{"one": {"two": {"three": true}, "four": [{"five": "5"}]}}"#,
             "one\n\ntwo:\n  three: true\nfour:\n  -\n    five: 5",
         );
         let page = parse(r#"{"title": "T", "part": {"a": 1}}"#).unwrap();
-        assert_eq!((page.title.as_deref(), page.headings[0].title.as_str()), (Some("T"), "part"));
+        assert_eq!(
+            (page.title.as_deref(), page.headings[0].title.as_str()),
+            (Some("T"), "part")
+        );
     }
 
     #[test]
     fn a_record_is_a_paragraph() {
         check(r#"[{"a": 1, "b": 2}, {"a": 3}]"#, "a: 1\nb: 2\n\na: 3");
         let text = "{\"a\": 1, \"b\": [2]}\n\n{\"a\": 3}\nno JSON\n";
-        assert_eq!(lines(text).unwrap().text.trim_end(), "a: 1\nb:\n  - 2\n\na: 3\n\nno JSON");
+        assert_eq!(
+            lines(text).unwrap().text.trim_end(),
+            "a: 1\nb:\n  - 2\n\na: 3\n\nno JSON"
+        );
     }
 
     #[test]

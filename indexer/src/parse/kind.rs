@@ -244,7 +244,10 @@ fn by_look(start: &str, is_cut: bool) -> Kind {
     if start.starts_with("#!") {
         return Kind::Code;
     }
-    if first.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok() && start.lines().count() > 1 {
+    if first.starts_with('{')
+        && serde_json::from_str::<serde::de::IgnoredAny>(first).is_ok()
+        && start.lines().count() > 1
+    {
         return Kind::JsonLines;
     }
     if start.starts_with(['{', '[']) && (is_cut || serde_json::from_str::<serde::de::IgnoredAny>(start).is_ok()) {
@@ -255,7 +258,8 @@ fn by_look(start: &str, is_cut: bool) -> Kind {
         lines.pop();
     }
     let fields = |line: &&str| line.matches('\t').count();
-    let is_table = lines.len() > 2 && fields(&lines[0]) > 0 && lines.iter().all(|line| fields(line) == fields(&lines[0]));
+    let is_table =
+        lines.len() > 2 && fields(&lines[0]) > 0 && lines.iter().all(|line| fields(line) == fields(&lines[0]));
     if is_table { Kind::Table } else { Kind::Plain }
 }
 
@@ -264,7 +268,12 @@ mod tests {
     use super::*;
 
     fn check(name: &str, bytes: &[u8], expected: Kind) {
-        assert_eq!(of(name, None, bytes), expected, "{name} {}", String::from_utf8_lossy(bytes));
+        assert_eq!(
+            of(name, None, bytes),
+            expected,
+            "{name} {}",
+            String::from_utf8_lossy(bytes)
+        );
     }
 
     #[test]
@@ -275,7 +284,11 @@ mod tests {
         check("a.md", b"How a file with %PDF-1.7 in it begins", Kind::Markdown);
         check("a.doc", b"{\\rtf1 x}", Kind::Rtf);
         check("a.txt", b"<?xml version='1.0'?>\n<!-- x -->\n<HTML>", Kind::Html);
-        check("a.xml", b"<?xml version='1.0'?><office:document x='1'>", Kind::FlatOpenDocument);
+        check(
+            "a.xml",
+            b"<?xml version='1.0'?><office:document x='1'>",
+            Kind::FlatOpenDocument,
+        );
         check("a.docx", b"PK\x03\x04 cut off", Kind::Word);
         check("a.zip", b"PK\x05\x06", Kind::Zip);
         check("a.pdf", b"words", Kind::Plain);

@@ -14,7 +14,11 @@ const DEEPEST: usize = 4;
 
 /// Writes a mail on a page.
 pub fn parse(bytes: &[u8], room: &mut Room) -> Result<Page, String> {
-    let message = apart::run(|| MessageParser::default().parse(bytes).ok_or_else(|| "it has no head".to_owned()))?;
+    let message = apart::run(|| {
+        MessageParser::default()
+            .parse(bytes)
+            .ok_or_else(|| "it has no head".to_owned())
+    })?;
     let mut page = Page::default();
     page.title = message.subject().map(str::to_owned);
     write(&mut page, &message, (room, DEEPEST))?;
@@ -41,7 +45,9 @@ fn write(page: &mut Page, message: &Message<'_>, (room, depth): (&mut Room, usiz
     head(page, message);
     body(page, message)?;
     for (at, part) in message.attachments().enumerate() {
-        let name = part.attachment_name().map_or_else(|| format!("attachment {}", at + 1), str::to_owned);
+        let name = part
+            .attachment_name()
+            .map_or_else(|| format!("attachment {}", at + 1), str::to_owned);
         match &part.body {
             PartType::Message(inner) if depth > 0 => {
                 page.heading(1, inner.subject().unwrap_or(&name));

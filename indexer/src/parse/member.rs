@@ -28,7 +28,10 @@ pub fn write(whole: &mut Page, name: &str, bytes: &[u8], room: &mut Room) -> Res
 
 /// Reads a document that lies within another.
 pub fn read(name: &str, bytes: &[u8], room: &mut Room) -> Result<Page, ParseError> {
-    room.depth = room.depth.checked_sub(1).ok_or_else(|| ParseError::TooNested(name.to_owned()))?;
+    room.depth = room
+        .depth
+        .checked_sub(1)
+        .ok_or_else(|| ParseError::TooNested(name.to_owned()))?;
     let source = Source {
         name,
         media_type: None,

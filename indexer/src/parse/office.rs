@@ -1,6 +1,6 @@
 //! Word and PowerPoint files, new and old, and old Excel files: what `undoc` finds in them, written on a page.
 
-use undoc::model::{Block, Paragraph, RevisionType, Section, Table};
+use undoc::model::{Block, Cell, Paragraph, RevisionType, Section, Table};
 
 use super::kind::Kind;
 use super::package::{Package, Room};
@@ -64,7 +64,7 @@ pub fn parse(kind: Kind, bytes: &[u8], room: &mut Room) -> Result<Page, String> 
     }
     let document = apart::run(|| undoc::parse_bytes(bytes).map_err(|cause| one_line(&cause.to_string())))?;
     let mut page = Page::default();
-    page.title = document.metadata.title.clone();
+    page.title.clone_from(&document.metadata.title);
     for section in &document.sections {
         match kind {
             Kind::Slides | Kind::OldSlides => slide(&mut page, section),
@@ -138,10 +138,10 @@ fn sheet(page: &mut Page, section: &Section) {
         };
         let mut rows = Rows::default();
         for row in &table.rows {
-            let cells = row.cells.iter().map(|cell| cell.plain_text()).collect();
+            let cells = row.cells.iter().map(Cell::plain_text).collect();
             rows.push(page, cells);
         }
-        rows.end(page);
+        page.block();
     }
 }
 
@@ -215,10 +215,14 @@ fn table(page: &mut Page, table: &Table) {
 /// What a reader sees: nothing that was deleted, and the names of pictures.
 fn text(paragraph: &Paragraph) -> String {
     let mut text = String::new();
-    for run in paragraph.runs.iter().filter(|run| run.revision != RevisionType::Deleted) {
+    for run in paragraph
+        .runs
+        .iter()
+        .filter(|run| run.revision != RevisionType::Deleted)
+    {
         text.push_str(&run.text);
         if let Some(label) = &run.note {
-            text.push_str(&format!("[{label}]"));
+            text.extend(["[", label, "]"]);
         }
         if run.line_break || run.page_break {
             text.push('\n');

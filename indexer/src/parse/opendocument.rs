@@ -140,7 +140,9 @@ impl Walk {
         let page = &mut self.page;
         match local(tag).as_str() {
             "h" => {
-                self.level = attribute(tag, "outline-level").and_then(|level| level.parse().ok()).unwrap_or(1);
+                self.level = attribute(tag, "outline-level")
+                    .and_then(|level| level.parse().ok())
+                    .unwrap_or(1);
                 page.start_heading(self.level.clamp(1, 6));
             }
             "p" if self.notes == 0 => page.block(),
@@ -220,10 +222,12 @@ impl Walk {
 
     /// Writes what a reference such as `&amp;` stands for; the file's own entities stand for nothing.
     fn reference(&mut self, name: &str) {
-        let number = name.strip_prefix('#').and_then(|number| match number.strip_prefix('x') {
-            Some(digits) => u32::from_str_radix(digits, 16).ok(),
-            None => number.parse().ok(),
-        });
+        let number = name
+            .strip_prefix('#')
+            .and_then(|number| match number.strip_prefix('x') {
+                Some(digits) => u32::from_str_radix(digits, 16).ok(),
+                None => number.parse().ok(),
+            });
         let character = number.and_then(char::from_u32).map(String::from);
         let known = character.or_else(|| resolve_predefined_entity(name).map(str::to_owned));
         self.words(&known.unwrap_or_default());

@@ -50,7 +50,8 @@ impl Room {
     fn take(&mut self, bytes: u64) -> Result<(), String> {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.unwrap_or_default();
-        left.map(drop).ok_or_else(|| format!("it unpacks to over {} MB", MOST_BYTES >> 20))
+        left.map(drop)
+            .ok_or_else(|| format!("it unpacks to over {} MB", MOST_BYTES >> 20))
     }
 }
 
@@ -102,7 +103,9 @@ impl<'a> Package<'a> {
     /// Unpacks everything and keeps nothing, to know that a reader without bounds may have the file.
     pub fn check(&mut self, room: &mut Room) -> Result<(), String> {
         for at in 0..self.archive.len() {
-            let Ok(member) = self.archive.by_index(at) else { continue };
+            let Ok(member) = self.archive.by_index(at) else {
+                continue;
+            };
             let mut count = Count(0);
             // Damaged data take the room of what came before the damage.
             drop(io::copy(&mut member.take(room.bytes + 1), &mut count));

@@ -138,7 +138,11 @@ impl Page {
     /// Keeps in mind that the part `name` could not be read, and why.
     pub fn leave_out(&mut self, name: &str, cause: &str) {
         // A reader's own error names the part already.
-        let reason = if cause.contains(name) { cause.to_owned() } else { format!("`{name}`: {cause}") };
+        let reason = if cause.contains(name) {
+            cause.to_owned()
+        } else {
+            format!("`{name}`: {cause}")
+        };
         self.note(reason);
     }
 

@@ -101,7 +101,11 @@ mod tests {
             b"<meta charset=\"windows-1251\">\xcf\xf0\xe8",
             Some("<meta charset=\"windows-1251\">При"),
         );
-        let mistaken = [b"<meta charset=\"utf-8\">".as_slice(), b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0?"].concat();
+        let mistaken = [
+            b"<meta charset=\"utf-8\">".as_slice(),
+            b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0?",
+        ]
+        .concat();
         check(&mistaken, Some("<meta charset=\"utf-8\">Привет, как дела?"));
         check(b"\xff\xfe\x00\xd8", Some("\u{fffd}"));
     }

@@ -50,11 +50,6 @@ impl Rows {
         row(page, &cells);
     }
 
-    /// Ends the table.
-    pub fn end(self, page: &mut Page) {
-        page.block();
-    }
-
     fn open(&mut self, page: &mut Page) {
         page.block();
         self.start = page.text.len();
@@ -101,7 +96,7 @@ impl Cells {
                 return Err(TooLong);
             }
         }
-        rows.end(page);
+        page.block();
         Ok(())
     }
 }
@@ -136,7 +131,7 @@ mod tests {
         for cells in table {
             rows.push(&mut page, cells.iter().map(|cell| (*cell).to_owned()).collect());
         }
-        rows.end(&mut page);
+        page.block();
         page.text.trim_end().to_owned()
     }
 
@@ -145,7 +140,13 @@ mod tests {
         let check = |table: &[&[&str]], expected: &str| assert_eq!(written(table), expected);
         check(&[], "");
         check(
-            &[&["Prices of 2026"], &["Name", "Price"], &["", ""], &["Lamp", "12"], &["Two\nlines", "", ""]],
+            &[
+                &["Prices of 2026"],
+                &["Name", "Price"],
+                &["", ""],
+                &["Lamp", "12"],
+                &["Two\nlines", "", ""],
+            ],
             "Prices of 2026\n\nName | Price\nLamp | 12\nTwo lines",
         );
     }
@@ -153,7 +154,12 @@ mod tests {
     #[test]
     fn only_filled_rows_and_columns_of_a_sheet_are_written() {
         let (mut page, mut cells) = (Page::default(), Cells::default());
-        for (row, column, text) in [(1_000_000, 16_000, "12"), (3, 2, "Name"), (3, 16_000, "Price"), (1_000_000, 2, "Lamp")] {
+        for (row, column, text) in [
+            (1_000_000, 16_000, "12"),
+            (3, 2, "Name"),
+            (3, 16_000, "Price"),
+            (1_000_000, 2, "Lamp"),
+        ] {
             cells.add(row, column, text.to_owned()).unwrap();
         }
         cells.write(&mut page).unwrap();
@@ -172,12 +178,18 @@ mod tests {
     fn each_group_repeats_the_names_of_the_columns() {
         let check = |first: [&str; 2], repeated: bool| {
             let row = ["a lamp of brass and glass", "12.50"];
-            let table: Vec<&[&str]> = std::iter::once(&first[..]).chain(std::iter::repeat_n(&row[..], 200)).collect();
+            let table: Vec<&[&str]> = std::iter::once(&first[..])
+                .chain(std::iter::repeat_n(&row[..], 200))
+                .collect();
             let text = written(&table);
             let groups: Vec<&str> = text.split("\n\n").collect();
             assert!(groups.len() > 3);
             for group in &groups {
-                assert_eq!(group.starts_with(&first.join(" | ")), repeated || group == &groups[0], "{group}");
+                assert_eq!(
+                    group.starts_with(&first.join(" | ")),
+                    repeated || group == &groups[0],
+                    "{group}"
+                );
                 assert!(group.len() < 1_800, "{}", group.len());
             }
             assert_eq!(text.matches(row[0]).count(), 200);

@@ -3,28 +3,82 @@
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::page::Page;
+use super::rtf_signs::{charset, codepage, sign};
 use super::rtf_tokens::{Token, Tokens};
 
 /// Groups within groups; each takes some bytes only, but no writer goes as deep.
 const DEEPEST: usize = 10_000;
 /// Groups whose words a reader does not see.
 const HIDDEN: &[&str] = &[
-    "annotation", "atnauthor", "atnid", "author", "bkmkend", "bkmkstart", "blipuid", "category", "colortbl",
-    "comment", "company", "creatim", "datastore", "doccomm", "falt", "ffdeftext", "ffname", "filetbl", "fldinst",
-    "fontemb", "generator", "hlinkbase", "info", "keywords", "latentstyles", "listoverridetable", "listtable",
-    "manager", "nonshppict", "objclass", "objdata", "objname", "operator", "panose", "pgdsctbl", "pict", "pnseclvl",
-    "printim", "private", "revtbl", "revtim", "rsidtbl", "shpinst", "stylesheet", "subject", "tc", "template",
-    "themedata", "userprops", "xe", "xmlnstbl",
+    "annotation",
+    "atnauthor",
+    "atnid",
+    "author",
+    "bkmkend",
+    "bkmkstart",
+    "blipuid",
+    "category",
+    "colortbl",
+    "comment",
+    "company",
+    "creatim",
+    "datastore",
+    "doccomm",
+    "falt",
+    "ffdeftext",
+    "ffname",
+    "filetbl",
+    "fldinst",
+    "fontemb",
+    "generator",
+    "hlinkbase",
+    "info",
+    "keywords",
+    "latentstyles",
+    "listoverridetable",
+    "listtable",
+    "manager",
+    "nonshppict",
+    "objclass",
+    "objdata",
+    "objname",
+    "operator",
+    "panose",
+    "pgdsctbl",
+    "pict",
+    "pnseclvl",
+    "printim",
+    "private",
+    "revtbl",
+    "revtim",
+    "rsidtbl",
+    "shpinst",
+    "stylesheet",
+    "subject",
+    "tc",
+    "template",
+    "themedata",
+    "userprops",
+    "xe",
+    "xmlnstbl",
 ];
+
+/// Where words go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Text,
+    Title,
+    /// The mark before an item of a list.
+    Mark,
+    Fonts,
+    Nowhere,
+}
 
 /// What holds within the open group.
 #[derive(Clone, Copy)]
 struct Group {
-    hidden: bool,
+    place: Place,
     deleted: bool,
-    in_fonts: bool,
-    in_title: bool,
-    in_mark: bool,
     /// Letters that stand for one of `\u` and are skipped.
     fallback: usize,
     font: i32,
@@ -42,8 +96,6 @@ struct Reader {
     /// The first half of a letter that `\u` writes in two.
     half: Option<u16>,
     skip: usize,
-    /// Whether a group has just begun.
-    is_open: bool,
     paragraph: String,
     title: String,
     level: Option<u8>,
@@ -55,11 +107,8 @@ struct Reader {
 /// Writes an RTF file on a page.
 pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     let now = Group {
-        hidden: false,
+        place: Place::Text,
         deleted: false,
-        in_fonts: false,
-        in_title: false,
-        in_mark: false,
         fallback: 1,
         font: -1,
     };
@@ -72,7 +121,6 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
         bytes: Vec::new(),
         half: None,
         skip: 0,
-        is_open: false,
         paragraph: String::new(),
         title: String::new(),
         level: None,
@@ -92,13 +140,10 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
 
 impl Reader {
     fn take(&mut self, token: Token<'_>) -> Result<(), String> {
-        let was_open = std::mem::replace(&mut self.is_open, token == Token::Open);
         match token {
-            Token::Byte(byte) if self.skip > 0 && !matches!(byte, b'\r' | b'\n') => self.skip -= 1,
             Token::Byte(b'\r' | b'\n') => {}
-            Token::Byte(byte) => self.bytes.push(byte),
-            Token::Code(_) if self.skip > 0 => self.skip -= 1,
-            Token::Code(byte) => self.bytes.push(byte),
+            Token::Byte(_) | Token::Code(_) | Token::Word(_, _) if self.skip > 0 => self.skip -= 1,
+            Token::Byte(byte) | Token::Code(byte) => self.bytes.push(byte),
             Token::Open => {
                 self.settle();
                 if self.groups.len() == DEEPEST {
@@ -116,10 +161,11 @@ impl Reader {
             // A group that begins so may be left out; what of these is to be read is named here.
             Token::Optional(word) => {
                 self.settle();
-                self.now.hidden |= was_open && !matches!(word, "shptxt" | "shppict" | "fldrslt" | "pn" | "listtext" | "pntext");
+                if !matches!(word, "shptxt" | "shppict" | "fldrslt" | "pn" | "listtext" | "pntext") {
+                    self.now.place = Place::Nowhere;
+                }
                 self.word(word, None);
             }
-            Token::Word(_, _) if self.skip > 0 => self.skip -= 1,
             Token::Word(word, value) => {
                 self.settle();
                 self.word(word, value);
@@ -135,13 +181,14 @@ impl Reader {
             "mac" => self.set_encoding(Some(encoding_rs::MACINTOSH)),
             "fcharset" => self.set_encoding(charset(number)),
             "f" => self.now.font = number,
-            "fonttbl" => (self.now.in_fonts, self.now.hidden) = (true, true),
+            "fonttbl" => self.now.place = Place::Fonts,
             "uc" => self.now.fallback = number.clamp(0, 16) as usize,
             "u" => self.unicode(number as u16),
-            "title" if self.groups.len() > 1 => (self.now.in_title, self.now.hidden) = (true, false),
-            "info" => self.now.hidden = true,
-            "shptxt" => self.now.hidden = false,
-            "listtext" | "pntext" => (self.now.in_mark, self.is_item) = (true, true),
+            "title" if self.groups.len() > 1 => self.now.place = Place::Title,
+            "shptxt" => self.now.place = Place::Text,
+            "listtext" | "pntext" if self.now.place == Place::Text => {
+                (self.now.place, self.is_item) = (Place::Mark, true);
+            }
             "deleted" | "v" => self.now.deleted = value != Some(0),
             "plain" => self.now.deleted = false,
             "pard" => (self.level, self.in_table) = (None, false),
@@ -152,14 +199,14 @@ impl Reader {
             "cell" | "nestcell" => self.end_cell(),
             "row" | "nestrow" => self.end_row(),
             "footnote" => self.write(" "),
-            _ if HIDDEN.binary_search(&word).is_ok() => self.now.hidden = true,
+            _ if HIDDEN.binary_search(&word).is_ok() => self.now.place = Place::Nowhere,
             _ => self.write(sign(word)),
         }
     }
 
     fn set_encoding(&mut self, encoding: Option<&'static Encoding>) {
         let Some(encoding) = encoding else { return };
-        if self.now.in_fonts {
+        if self.now.place == Place::Fonts {
             self.fonts.insert(self.now.font, encoding);
         } else {
             self.encoding = encoding;
@@ -189,16 +236,15 @@ impl Reader {
     }
 
     fn write(&mut self, text: &str) {
-        let now = self.now;
-        if now.in_title {
-            self.title.push_str(text);
-        } else if !now.hidden && !now.deleted && !now.in_mark {
-            self.paragraph.push_str(text);
+        match self.now.place {
+            Place::Title => self.title.push_str(text),
+            Place::Text if !self.now.deleted => self.paragraph.push_str(text),
+            _ => {}
         }
     }
 
     fn end_paragraph(&mut self) {
-        if self.now.hidden || self.now.in_title {
+        if self.now.place != Place::Text {
             return;
         }
         if self.in_table {
@@ -242,61 +288,6 @@ impl Reader {
     }
 }
 
-/// The text that a word stands for.
-fn sign(word: &str) -> &'static str {
-    match word {
-        "tab" => "\t",
-        "emdash" => "\u{2014}",
-        "endash" => "\u{2013}",
-        "lquote" => "\u{2018}",
-        "rquote" => "\u{2019}",
-        "ldblquote" => "\u{201c}",
-        "rdblquote" => "\u{201d}",
-        "bullet" => "\u{2022}",
-        "emspace" | "enspace" | "qmspace" | "~" => " ",
-        "_" => "-",
-        "{" => "{",
-        "}" => "}",
-        "\\" => "\\",
-        _ => "",
-    }
-}
-
-fn codepage(number: i32) -> Option<&'static Encoding> {
-    let label = match number {
-        10_000 => "macintosh".to_owned(),
-        932 => "shift_jis".to_owned(),
-        936 => "gbk".to_owned(),
-        949 => "euc-kr".to_owned(),
-        950 => "big5".to_owned(),
-        65_001 => "utf-8".to_owned(),
-        437 | 850 => "windows-1252".to_owned(),
-        number => format!("windows-{number}"),
-    };
-    Encoding::for_label(label.as_bytes())
-}
-
-/// The encoding that a font's character set means; 0 and 1 mean the file's.
-fn charset(number: i32) -> Option<&'static Encoding> {
-    codepage(match number {
-        77 => 10_000,
-        128 => 932,
-        129 => 949,
-        134 => 936,
-        136 => 950,
-        161 => 1253,
-        162 => 1254,
-        163 => 1258,
-        177 => 1255,
-        178 => 1256,
-        186 => 1257,
-        204 => 1251,
-        222 => 874,
-        238 => 1250,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,11 +308,17 @@ mod tests {
             b"{\\rtf1\\ansi{\\fonttbl{\\f0 Times;}}{\\info{\\title A}{\\author B}}{\\*\\generator x;}{\\b One} tw\\\r\no\\par {\\i three}}",
             "One tw\n\no\n\nthree",
         );
-        check(b"{\\rtf1 a\\tab b\\line c\\~d \\{\\\\\\} \\endash  e}", "a\tb\nc d {\\} \u{2013} e");
+        check(
+            b"{\\rtf1 a\\tab b\\line c\\~d \\{\\\\\\} \\endash  e}",
+            "a\tb\nc d {\\} \u{2013} e",
+        );
         check(b"{\\rtf1 one {\\deleted two }three{\\v  four}}", "one three");
         check(b"{\\rtf1{\\b0\\*\\cs7 x}}", "x");
         check(b"{\\rtf1{\\pict\\bin4 }}}}}{\\*\\shppict{\\pict 00ff}}x}", "x");
-        assert_eq!(parse(b"{\\rtf1{\\info{\\title A \\'e4}}x}").unwrap().title.as_deref(), Some("A \u{e4}"));
+        assert_eq!(
+            parse(b"{\\rtf1{\\info{\\title A \\'e4}}x}").unwrap().title.as_deref(),
+            Some("A \u{e4}")
+        );
     }
 
     #[test]
@@ -332,7 +329,10 @@ mod tests {
             b"{\\rtf1{\\fonttbl{\\f1\\fcharset128 M;}{\\f2\\fcharset204 C;}}{\\f1 \\'93\\'fa\\'96\\'7b}{\\f2 \\'cf}\\'e9}",
             "\u{65e5}\u{672c}\u{41f}\u{e9}",
         );
-        check(b"{\\rtf1\\uc1 \\u8364?\\u8364 ?{\\uc0\\u8364}\\uc2\\u8364\\'80\\'80\\u-10179 ??\\u-8704 ??x}", "\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{1f600}x");
+        check(
+            b"{\\rtf1\\uc1 \\u8364?\\u8364 ?{\\uc0\\u8364}\\uc2\\u8364\\'80\\'80\\u-10179 ??\\u-8704 ??x}",
+            "\u{20ac}\u{20ac}\u{20ac}\u{20ac}\u{1f600}x",
+        );
     }
 
     #[test]

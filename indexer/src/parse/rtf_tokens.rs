@@ -20,12 +20,17 @@ pub enum Token<'a> {
 /// The tokens of a file, one by one.
 pub struct Tokens<'a> {
     rest: &'a [u8],
+    /// Whether a group has just begun: only there `\*` means something.
+    is_open: bool,
 }
 
 impl<'a> Tokens<'a> {
     /// The tokens of `bytes`.
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            is_open: false,
+        }
     }
 
     fn control(&mut self) -> Option<Token<'a>> {
@@ -44,7 +49,11 @@ impl<'a> Tokens<'a> {
         // A number that no computer holds means nothing.
         let value = number.parse().ok();
         if word == "bin" {
-            let length = if number.is_empty() { 0 } else { value.unwrap_or(i32::MAX).max(0) as usize };
+            let length = if number.is_empty() {
+                0
+            } else {
+                value.unwrap_or(i32::MAX).max(0) as usize
+            };
             self.rest = self.rest.get(length..).unwrap_or_default();
         }
         Some(Token::Word(word, value))
@@ -60,7 +69,9 @@ impl<'a> Tokens<'a> {
                     return None;
                 };
                 self.rest = rest;
-                let code = std::str::from_utf8(code).ok().and_then(|code| u8::from_str_radix(code, 16).ok());
+                let code = std::str::from_utf8(code)
+                    .ok()
+                    .and_then(|code| u8::from_str_radix(code, 16).ok());
                 Some(code.map_or(Token::Word("", None), Token::Code))
             }
             b"*" => {
@@ -68,8 +79,9 @@ impl<'a> Tokens<'a> {
                     return Some(Token::Word("", None));
                 };
                 self.rest = rest;
+                let was_open = self.is_open;
                 match self.control()? {
-                    Token::Word(word, _) => Some(Token::Optional(word)),
+                    Token::Word(word, _) if was_open => Some(Token::Optional(word)),
                     token => Some(token),
                 }
             }
@@ -85,11 +97,13 @@ impl<'a> Iterator for Tokens<'a> {
     fn next(&mut self) -> Option<Token<'a>> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
-        match first {
+        let token = match first {
             b'{' => Some(Token::Open),
             b'}' => Some(Token::Close),
             b'\\' => self.control(),
             byte => Some(Token::Byte(*byte)),
-        }
+        };
+        self.is_open = token == Some(Token::Open);
+        token
     }
 }

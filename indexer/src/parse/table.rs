@@ -27,7 +27,7 @@ pub fn parse(text: &str) -> Result<Page, TooLong> {
             return Err(TooLong);
         }
     }
-    rows.end(&mut page);
+    page.block();
     Ok(page)
 }
 
@@ -67,15 +67,24 @@ mod tests {
     fn the_mark_between_values_is_found() {
         check("", "");
         check("\u{feff}Name,Price\nLamp,12\n", "Name | Price\nLamp | 12");
-        check("Name\tNote\nLamp\tone, two, three\n", "Name | Note\nLamp | one, two, three");
-        check("Name;Price\nLamp;12,5\nShade;3,5\n", "Name | Price\nLamp | 12,5\nShade | 3,5");
+        check(
+            "Name\tNote\nLamp\tone, two, three\n",
+            "Name | Note\nLamp | one, two, three",
+        );
+        check(
+            "Name;Price\nLamp;12,5\nShade;3,5\n",
+            "Name | Price\nLamp | 12,5\nShade | 3,5",
+        );
         check("a|b\n1|2", "a | b\n1 | 2");
         check("words\nand words", "words\nand words");
     }
 
     #[test]
     fn quoted_values_and_uneven_rows_are_read() {
-        check("a,b\n\"x, y\",\"two\nlines\"\n1,2,3\n4\n\"open", "a | b\nx, y | two lines\n1 | 2 | 3\n4\nopen");
+        check(
+            "a,b\n\"x, y\",\"two\nlines\"\n1,2,3\n4\n\"open",
+            "a | b\nx, y | two lines\n1 | 2 | 3\n4\nopen",
+        );
     }
 
     #[test]

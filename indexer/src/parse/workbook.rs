@@ -22,7 +22,9 @@ fn workbook(bytes: &[u8]) -> Result<Page, String> {
     let mut page = Page::default();
     for name in book.sheet_names() {
         // A sheet of a chart has no cells.
-        let Ok(mut reader) = book.worksheet_cells_reader(&name) else { continue };
+        let Ok(mut reader) = book.worksheet_cells_reader(&name) else {
+            continue;
+        };
         let mut cells = Cells::default();
         // Of a sheet that is damaged, what comes before the damage is read.
         while let Ok(Some(cell)) = reader.next_cell() {
@@ -39,7 +41,9 @@ fn binary(bytes: &[u8]) -> Result<Page, String> {
     let mut book = Xlsb::new(Cursor::new(bytes)).map_err(|cause| cause.to_string())?;
     let mut page = Page::default();
     for name in book.sheet_names() {
-        let Ok(mut reader) = book.worksheet_cells_reader(&name) else { continue };
+        let Ok(mut reader) = book.worksheet_cells_reader(&name) else {
+            continue;
+        };
         let mut cells = Cells::default();
         while let Ok(Some(cell)) = reader.next_cell() {
             let (row, column) = cell.get_position();
