@@ -208,6 +208,12 @@ fn texts_of_all_kinds_are_told_apart() {
 }
 
 #[test]
+fn a_file_of_no_words_says_so() {
+    let document = check("a.rtf", b"{\\rtf1 {\\pict 00ff}}", "", &[]);
+    assert!(document.metadata["unread"][0].as_str().unwrap().contains("no words"));
+}
+
+#[test]
 fn members_of_archives_are_sections() {
     let members: [(&str, &[u8]); 5] = [
         ("b/two.md", b"# Two\n\nwords"),

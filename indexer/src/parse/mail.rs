@@ -11,9 +11,14 @@ use super::{MAX_TEXT_BYTES, TooLong, apart, html, member};
 
 /// Mails that lie within each other.
 const DEEPEST: usize = 4;
+/// The most mails that may lie in a mail: the reader nests with them.
+const MOST_NESTED: usize = 200;
 
 /// Writes a mail on a page.
 pub fn parse(bytes: &[u8], room: &mut Room) -> Result<Page, String> {
+    if nested(bytes) > MOST_NESTED {
+        return Err(format!("it holds over {MOST_NESTED} mails within each other"));
+    }
     let message = apart::run(|| {
         MessageParser::default()
             .parse(bytes)
@@ -23,6 +28,19 @@ pub fn parse(bytes: &[u8], room: &mut Room) -> Result<Page, String> {
     page.title = message.subject().map(str::to_owned);
     write(&mut page, &message, (room, DEEPEST))?;
     Ok(page)
+}
+
+/// How many mails may lie in a mail: each names its kind, or lies in a digest.
+fn nested(bytes: &[u8]) -> usize {
+    let is_start = |part: &&[u8]| {
+        let is = |kind: &[u8]| {
+            part.get(..kind.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(kind))
+        };
+        is(b"message/") || is(b"multipart/digest")
+    };
+    let starts = bytes.iter().enumerate().filter(|(_, byte)| matches!(byte, b'm' | b'M'));
+    starts.filter(|(at, _)| is_start(&&bytes[*at..])).count()
 }
 
 /// Writes a mailbox on a page, a section a mail.
@@ -106,4 +124,29 @@ fn body(page: &mut Page, message: &Message<'_>) -> Result<(), String> {
     }
     page.block();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mails_within_mails_have_an_end() {
+        let check = |file: &str, expected: bool| {
+            let read = parse(file.as_bytes(), &mut Room::default());
+            assert_eq!(read.is_ok(), expected, "{read:?}");
+        };
+        let nested = |count: usize| {
+            format!(
+                "{}Subject: x\n\nwords",
+                "Content-Type: Message/rfc822\n\n".repeat(count)
+            )
+        };
+        check(&nested(100), true);
+        check(&nested(100_000), false);
+        let part = "Content-Type: multipart/digest; boundary=x\n\n--x\n\n";
+        check(&part.repeat(100_000), false);
+        let part = "Content-Type: multipart/mixed; boundary=x\n\n--x\n";
+        check(&part.repeat(20_000), true);
+    }
 }

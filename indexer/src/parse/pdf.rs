@@ -1,5 +1,7 @@
 //! PDF to a page: the text of its pages, with lines joined into paragraphs. Scans hold no text.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use pdf_extract::{PlainTextOutput, output_doc_page};
 
 use super::page::Page;
@@ -27,9 +29,13 @@ fn pages(bytes: &[u8]) -> Result<Vec<String>, String> {
     let (mut pages, mut failure) = (Vec::new(), None);
     for number in document.get_pages().into_keys() {
         let mut text = String::new();
-        match output_doc_page(&document, &mut PlainTextOutput::new(&mut text), number) {
-            Ok(()) => pages.push(text),
-            Err(cause) => failure = Some(format!("page {number}: {cause}")),
+        // The reader panics on some pages; the others are still to be read.
+        let mut output = PlainTextOutput::new(&mut text);
+        let read = catch_unwind(AssertUnwindSafe(|| output_doc_page(&document, &mut output, number)));
+        match read {
+            Ok(Ok(())) => pages.push(text),
+            Ok(Err(cause)) => failure = Some(format!("page {number}: {cause}")),
+            Err(_) => failure = Some(format!("page {number} is damaged")),
         }
     }
     match failure {
@@ -312,6 +318,19 @@ mod tests {
             good,
         ];
         assert_eq!(parse(&file(&objects)).unwrap().text, "Packed");
+    }
+
+    #[test]
+    fn pages_behind_a_broken_one_are_read() {
+        let whole = String::from_utf8(pdf(&["Hello world", "Second page"])).unwrap();
+        let broken = whole.replacen("/MediaBox [0 0 600 800]", "/MediaBox [0 0 600 (x)]", 1);
+        assert_eq!(parse(broken.as_bytes()).unwrap().text, "Second page");
+        refused(
+            whole
+                .replace("/MediaBox [0 0 600 800]", "/MediaBox [0 0 600 (x)]")
+                .as_bytes(),
+            "page 1",
+        );
     }
 
     #[test]

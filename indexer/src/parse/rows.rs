@@ -85,11 +85,12 @@ impl Cells {
         let columns: Vec<u32> = columns.into_iter().collect();
         let mut rows = Rows::default();
         for cells in self.filled.chunk_by(|left, right| left.0 == right.0) {
-            let mut row = vec![String::new(); columns.len()];
+            // No wider than its last cell: a sheet may have a million short rows and one long one.
+            let mut row = Vec::new();
             for (_, column, text) in cells {
-                if let Ok(at) = columns.binary_search(column) {
-                    row[at].clone_from(text);
-                }
+                let at = columns.binary_search(column).unwrap_or_else(|at| at);
+                row.resize(at, String::new());
+                row.push(text.clone());
             }
             rows.push(page, row);
             if page.text.len() > MAX_TEXT_BYTES {

@@ -9,6 +9,9 @@ use super::{MAX_TEXT_BYTES, TooLong};
 /// How much of a table is looked at to find its mark.
 const LOOKED_AT: usize = 64 << 10;
 
+/// Values of a row past these are left out; no program shows as many.
+const MOST_COLUMNS: usize = 16_384;
+
 /// Writes a table of values on a page.
 pub fn parse(text: &str) -> Result<Page, TooLong> {
     let text = text.trim_start_matches('\u{feff}');
@@ -22,7 +25,7 @@ pub fn parse(text: &str) -> Result<Page, TooLong> {
     for record in reader.records() {
         // It is UTF-8 and rows may differ, so nothing else is left that could be wrong.
         let Ok(record) = record else { break };
-        rows.push(&mut page, record.iter().map(str::to_owned).collect());
+        rows.push(&mut page, record.iter().take(MOST_COLUMNS).map(str::to_owned).collect());
         if page.text.len() > MAX_TEXT_BYTES {
             return Err(TooLong);
         }
