@@ -58,7 +58,9 @@ pub fn parse(kind: Kind, bytes: &[u8], room: &mut Room) -> Result<Page, String> 
         return Err("it is locked with a password, or no document".to_owned());
     }
     if matches!(kind, Kind::Word | Kind::Slides) {
-        Package::open(bytes)?.check(room)?;
+        let mut package = Package::open(bytes)?;
+        package.check(room)?;
+        package.check_depth()?;
     } else if bytes.len() > MOST_OLD_BYTES {
         return Err(format!("it is an old file of over {} MB", MOST_OLD_BYTES >> 20));
     }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read, Write};
 
+use quick_xml::Reader;
+use quick_xml::events::Event;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -31,6 +33,8 @@ impl Default for Room {
 
 /// The most that a file may unpack to.
 pub const MOST_BYTES: u64 = if cfg!(test) { 4 << 20 } else { 256 << 20 };
+/// The most elements within elements.
+const DEEPEST: usize = 1_000;
 /// The most members of a file.
 pub const MOST_MEMBERS: usize = 10_000;
 
@@ -100,6 +104,19 @@ impl<'a> Package<'a> {
         plain::decode(&bytes).ok_or_else(|| format!("its part `{name}` is no text"))
     }
 
+    /// Looks at all XML in the package, to know that a reader that follows its nesting comes to an end.
+    pub fn check_depth(&mut self) -> Result<(), String> {
+        let mut room = Room::default();
+        for name in self.names.clone().iter().filter(|name| name.ends_with(".xml")) {
+            // What cannot be read is told by who needs it.
+            let Ok(text) = self.text(name, &mut room) else { continue };
+            if is_deep(&text) {
+                return Err(format!("it nests over {DEEPEST} elements"));
+            }
+        }
+        Ok(())
+    }
+
     /// Unpacks everything and keeps nothing, to know that a reader without bounds may have the file.
     pub fn check(&mut self, room: &mut Room) -> Result<(), String> {
         for at in 0..self.archive.len() {
@@ -113,6 +130,25 @@ impl<'a> Package<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether elements of an XML text nest beyond reason: a reader that follows them would run out of stack.
+fn is_deep(text: &str) -> bool {
+    let mut reader = Reader::from_str(text);
+    let mut depth = 0_usize;
+    // Behind the first fault no reader goes on.
+    while let Ok(event) = reader.read_event() {
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::Eof => break,
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return true;
+        }
+    }
+    false
 }
 
 /// How many bytes were written to it.

@@ -329,7 +329,7 @@ mod tests {
             whole
                 .replace("/MediaBox [0 0 600 800]", "/MediaBox [0 0 600 (x)]")
                 .as_bytes(),
-            "page 1",
+            "page 2 is damaged",
         );
     }
 
