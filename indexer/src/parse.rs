@@ -130,6 +130,9 @@ fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
         })?,
     };
     limit(source, &page.text)?;
+    if page.title.is_none() && kind.is_called_by_its_file() {
+        page.title = Some(stem(source.name));
+    }
     if page.text.trim().is_empty() && !source.bytes.is_empty() {
         page.leave_out(source.name, "no words were found in it; pictures of words are not read");
     }

@@ -103,7 +103,7 @@ fn sheets_are_rows_under_the_names_of_their_columns() {
     );
     let file = xlsx(&rows);
     let text = "Prices\n\nName | Price | Since\nLamp | 12.5 | 2025-10-13";
-    check("a.bin", &file, text, &[(1, "Prices")]);
+    assert_eq!(check("a.bin", &file, text, &[(1, "Prices")]).title, "a");
     cut("a.xlsx", &file);
 }
 

@@ -58,6 +58,22 @@ impl Kind {
         )
     }
 
+    /// Whether the first heading names a part, so that the file's name says more of the whole.
+    pub fn is_called_by_its_file(self) -> bool {
+        matches!(
+            self,
+            Self::Workbook
+                | Self::OldWorkbook
+                | Self::Slides
+                | Self::OldSlides
+                | Self::Zip
+                | Self::Tar
+                | Self::Mailbox
+                | Self::Json
+                | Self::Code
+        )
+    }
+
     /// Its name in a sentence.
     pub fn name(self) -> &'static str {
         match self {

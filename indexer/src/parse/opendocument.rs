@@ -80,6 +80,7 @@ struct Walk {
 
 #[derive(Default)]
 struct Sheet {
+    name: String,
     cells: Cells,
     row: u32,
     column: u32,
@@ -109,8 +110,11 @@ impl Walk {
             "spreadsheet" => self.is_book = true,
             "table" if self.is_book && self.sheet.is_none() => {
                 let name = attribute(tag, "name").unwrap_or_default();
-                self.page.heading(1, &name);
-                self.sheet = Some((self.open.len(), Sheet::default()));
+                let sheet = Sheet {
+                    name,
+                    ..Sheet::default()
+                };
+                self.sheet = Some((self.open.len(), sheet));
             }
             _ if self.sheet.is_some() => self.open_in_sheet(tag),
             _ => self.open_in_text(tag),
@@ -184,7 +188,7 @@ impl Walk {
         if let Some((from, sheet)) = &mut self.sheet {
             if *from == depth {
                 let sheet = self.sheet.take().map(|(_, sheet)| sheet).unwrap_or_default();
-                sheet.cells.write(&mut self.page)?;
+                sheet.cells.write(&sheet.name, &mut self.page)?;
                 return Ok(());
             }
             return sheet.close(&name);

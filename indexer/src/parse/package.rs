@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-use super::plain;
+use super::{kind, plain};
 
 /// What the members of a file may take together, however they lie within each other.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +107,7 @@ impl<'a> Package<'a> {
     /// Looks at all XML in the package, to know that a reader that follows its nesting comes to an end.
     pub fn check_depth(&mut self) -> Result<(), String> {
         let mut room = Room::default();
-        for name in self.names.clone().iter().filter(|name| name.ends_with(".xml")) {
+        for name in self.names.clone().iter().filter(|name| kind::extension(name) == "xml") {
             // What cannot be read is told by who needs it.
             let Ok(text) = self.text(name, &mut room) else { continue };
             if is_deep(&text) {

@@ -78,8 +78,12 @@ impl Cells {
         Ok(())
     }
 
-    /// Writes the rows and columns that hold something.
-    pub fn write(mut self, page: &mut Page) -> Result<(), TooLong> {
+    /// Writes the rows and columns that hold something under the sheet's name; an empty sheet leaves no trace.
+    pub fn write(mut self, name: &str, page: &mut Page) -> Result<(), TooLong> {
+        if self.filled.is_empty() {
+            return Ok(());
+        }
+        page.heading(1, name);
         self.filled.sort_by_key(|(row, column, _)| (*row, *column));
         let columns: BTreeSet<u32> = self.filled.iter().map(|(_, column, _)| *column).collect();
         let columns: Vec<u32> = columns.into_iter().collect();
@@ -163,8 +167,8 @@ mod tests {
         ] {
             cells.add(row, column, text.to_owned()).unwrap();
         }
-        cells.write(&mut page).unwrap();
-        assert_eq!(page.text.trim_end(), "Name | Price\nLamp | 12");
+        cells.write("Prices", &mut page).unwrap();
+        assert_eq!(page.text.trim_end(), "Prices\n\nName | Price\nLamp | 12");
         let mut cells = Cells::default();
         assert_eq!(cells.add(0, 0, "x".repeat(MAX_TEXT_BYTES)), Err(TooLong));
         // Each row would be as wide as the sheet.
@@ -172,7 +176,7 @@ mod tests {
         for at in 0..5_000 {
             cells.add(at, at, "x".to_owned()).unwrap();
         }
-        assert_eq!(cells.write(&mut Page::default()), Err(TooLong));
+        assert_eq!(cells.write("", &mut Page::default()), Err(TooLong));
     }
 
     #[test]

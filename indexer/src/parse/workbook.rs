@@ -31,8 +31,7 @@ fn workbook(bytes: &[u8]) -> Result<Page, String> {
             let (row, column) = cell.get_position();
             cells.add(row, column, text(cell.get_value()))?;
         }
-        page.heading(1, &name);
-        cells.write(&mut page)?;
+        cells.write(&name, &mut page)?;
     }
     Ok(page)
 }
@@ -49,8 +48,7 @@ fn binary(bytes: &[u8]) -> Result<Page, String> {
             let (row, column) = cell.get_position();
             cells.add(row, column, text(cell.get_value()))?;
         }
-        page.heading(1, &name);
-        cells.write(&mut page)?;
+        cells.write(&name, &mut page)?;
     }
     Ok(page)
 }
