@@ -16,7 +16,7 @@ use crate::error::Result;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  portolan index docs/ --collection handbook")]
 pub struct Index {
-    /// A folder or a file: Markdown, text, HTML, PDF.
+    /// A folder or a file: text, Markdown, HTML, PDF, Office, OpenDocument, mail, tables, source code, archives.
     path: PathBuf,
     /// Where to put it.
     #[arg(long, default_value = "default")]
@@ -93,7 +93,7 @@ fn summary(state: &Value, collection: &str) -> String {
         .collect();
     if !skipped.is_empty() {
         let formats = indexer::sources::FORMATS;
-        text.extend(["  skipped: ", &skipped.join(", "), "; read are ", formats, "\n"]);
+        text.extend(["  skipped: ", &skipped.join(", "), "; what is read: ", formats, "\n"]);
     }
     for error in state["errors"].as_array().into_iter().flatten() {
         let part = |key: &str| error[key].as_str().unwrap_or_default();

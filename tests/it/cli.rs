@@ -140,10 +140,10 @@ async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     let app = TestApp::start().await;
     app.leave_address();
     let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("a.docx"), "data").unwrap();
+    std::fs::write(place.path().join("a.png"), "\0\u{1}\u{2}").unwrap();
     let (code, text, _) = run(&app.data, &["index", place.path().to_str().unwrap()]).await;
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("1 docx") && text.contains("markdown"), "{text}");
+    assert!(text.contains("1 png") && text.contains("Markdown"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
