@@ -33,6 +33,7 @@ use portolan::gateway::routes::{Route, RouteKind, Strategy, Target, Timers};
 use portolan::gateway::{ChatModel, Embedder, TextKind};
 use portolan::http::{HttpSettings, HttpState, router};
 use portolan::store::Store;
+use portolan::types::{Query, QueryInput, Reader};
 use serde_json::json;
 
 const DIMENSION: usize = 384;
@@ -55,12 +56,15 @@ fn main() {
         )
         .await;
         let folder = tempfile::tempdir().unwrap();
-        let service = listen(service(folder.path(), &model).await).await;
+        let (engine, service) = service(folder.path(), &model).await;
+        let service = listen(service).await;
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         put(&client, &service).await;
         for (readers, each) in [(1, 2_000), (16, 250)] {
+            let times = search_inside(&engine, (readers, each)).await;
+            tell(&format!("search in this process, {readers} at once"), times);
             let times = search(&client, &service, (readers, each)).await;
-            tell(&format!("search, {readers} at once"), times);
+            tell(&format!("search over HTTP, {readers} at once"), times);
             let times = ask(&client, &service, &arrivals, (readers, each)).await;
             tell(&format!("request to model, {readers} at once"), times);
         }
@@ -106,7 +110,7 @@ async fn complete(State(arrivals): State<Arrivals>, body: Bytes) -> impl IntoRes
     ([(CONTENT_TYPE, "text/event-stream")], body)
 }
 
-async fn service(data: &std::path::Path, model: &str) -> axum::Router {
+async fn service(data: &std::path::Path, model: &str) -> (Arc<Engine>, axum::Router) {
     let route = Route {
         name: "scripted".into(),
         description: "a scripted model".into(),
@@ -150,7 +154,8 @@ async fn service(data: &std::path::Path, model: &str) -> axum::Router {
         metrics: None,
         allowed_hosts: Vec::new(),
     };
-    router(HttpState::new(Engine::open(parts).await.unwrap(), settings))
+    let engine = Engine::open(parts).await.unwrap();
+    (engine.clone(), router(HttpState::new(engine, settings)))
 }
 
 /// A vector for nothing.
@@ -205,11 +210,7 @@ async fn ask(
     let tasks = (0..readers).map(|reader| async move {
         let mut times = Vec::with_capacity(each);
         for at in 0..each {
-            // Letters only: an unknown code would rightly be declined.
-            let word: String = format!("{reader:02}{at:04}")
-                .bytes()
-                .map(|digit| char::from(digit + 49))
-                .collect();
+            let word = word(reader, at);
             let body = json!({ "message": format!("{QUESTION} asked by {word}") });
             let sent = Instant::now();
             let answer = client
@@ -226,6 +227,27 @@ async fn ask(
     });
     let times: Vec<Vec<Duration>> = futures::future::join_all(tasks).await;
     // The first few warm up connections and threads.
+    times.into_iter().flat_map(|times| times.into_iter().skip(10)).collect()
+}
+
+/// The same searches without HTTP. Other words, since an answer may be kept.
+async fn search_inside(engine: &Arc<Engine>, (readers, each): (usize, usize)) -> Vec<Duration> {
+    let tasks = (0..readers).map(|reader| async move {
+        let mut times = Vec::with_capacity(each);
+        for at in 0..each {
+            let input = QueryInput {
+                text: format!("{QUESTION} inside by {}", word(reader, at)),
+                limit: Some(12),
+                ..QueryInput::default()
+            };
+            let query = Query::parse(input, Reader::Everything).unwrap();
+            let begun = Instant::now();
+            drop(engine.search(&query).await.unwrap());
+            times.push(begun.elapsed());
+        }
+        times
+    });
+    let times: Vec<Vec<Duration>> = futures::future::join_all(tasks).await;
     times.into_iter().flat_map(|times| times.into_iter().skip(10)).collect()
 }
 

@@ -77,20 +77,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
 
 /// Serves until SIGINT or SIGTERM; then running streams get `limits.drain` to end.
 pub async fn serve(config: &Config) -> Result<()> {
-    if !config.listen.ip().is_loopback() && config.api_key.is_none() {
-        let detail = format!(
-            "`{}` is reachable from other machines and no API key is set; set PORTOLAN_API_KEY or listen on 127.0.0.1",
-            config.listen
-        );
-        return Err(Error::bad_input("/listen", detail));
-    }
-    let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
-        let detail = format!(
-            "cannot listen on {}: {error}; another --listen ADDR may be free",
-            config.listen
-        );
-        Error::bad_input("/listen", detail)
-    })?;
+    let listener = listen(config).await?;
     let engine = open(config).await?;
     let local = listener
         .local_addr()
@@ -102,13 +89,8 @@ pub async fn serve(config: &Config) -> Result<()> {
     let metrics = telemetry::metrics();
     let upkeep = metrics.clone();
     let settings = HttpSettings {
-        api_key: config.api_key.as_ref().map(|key| key.expose().to_owned()),
-        operator_token: address.token.clone(),
-        body_bytes: config.limits.body_bytes,
-        searches: config.limits.searches,
-        streams: config.limits.streams,
         metrics: Some(Arc::new(move || metrics.render())),
-        allowed_hosts: config.allowed_hosts.clone(),
+        ..settings(config, &address)
     };
     let router = http::router(HttpState::new(engine.clone(), settings));
     let note = config.data.join(peer::ADDRESS);
@@ -130,6 +112,36 @@ pub async fn serve(config: &Config) -> Result<()> {
     }
     drop(std::fs::remove_file(&note));
     Ok(())
+}
+
+/// Before anything is opened: an address that is taken or too open is told at once.
+async fn listen(config: &Config) -> Result<tokio::net::TcpListener> {
+    if !config.listen.ip().is_loopback() && config.api_key.is_none() {
+        let detail = format!(
+            "`{}` is reachable from other machines and no API key is set; set PORTOLAN_API_KEY or listen on 127.0.0.1",
+            config.listen
+        );
+        return Err(Error::bad_input("/listen", detail));
+    }
+    tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
+        let detail = format!(
+            "cannot listen on {}: {error}; another --listen ADDR may be free",
+            config.listen
+        );
+        Error::bad_input("/listen", detail)
+    })
+}
+
+fn settings(config: &Config, address: &Address) -> HttpSettings {
+    HttpSettings {
+        api_key: config.api_key.as_ref().map(|key| key.expose().to_owned()),
+        operator_token: address.token.clone(),
+        body_bytes: config.limits.body_bytes,
+        searches: config.limits.searches,
+        streams: config.limits.streams,
+        metrics: None,
+        allowed_hosts: config.allowed_hosts.clone(),
+    }
 }
 
 /// Resolves after the stop and `drain`: what still runs then ends with `failed`, and has a moment to say and store so.

@@ -33,6 +33,9 @@ pub enum Error {
         /// When to come back.
         retry_after: Duration,
     },
+    /// A part of our own data cannot be used until somebody mends it.
+    #[error("{0}")]
+    Unavailable(String),
     /// A model, the gateway or another service failed.
     #[error("{0}")]
     Upstream(#[from] Box<UpstreamFailure>),
@@ -151,6 +154,7 @@ impl Error {
             Self::Conflict(_) => "conflict",
             Self::Forbidden(_) => "forbidden",
             Self::Overloaded { .. } => "overloaded",
+            Self::Unavailable(_) => "unavailable",
             Self::Upstream(failure) => failure.kind.as_str(),
             Self::Storage(_) => "storage",
             Self::Internal(_) => "internal",

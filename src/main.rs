@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let arguments = portolan::cli::Arguments::parse();
-    portolan::cli::run(arguments)
+    portolan::cli::run(std::env::args_os())
 }

@@ -4,7 +4,7 @@ use crate::chunk::Chunking;
 use crate::types::Item;
 
 /// Raised whenever a parser or the chunker would make something else of the same bytes.
-pub const PARSER_VERSION: u32 = 3;
+pub const PARSER_VERSION: u32 = 4;
 
 /// Hexadecimal digits kept: 128 bits, far more than any collection needs.
 const LENGTH: usize = 32;

@@ -1,17 +1,42 @@
 //! Parsers: an item's bytes become a document. The type is taken from the bytes first, then from the name.
 
+mod apart;
+mod archive;
+#[cfg(test)]
+mod built;
+mod code;
+mod epub;
+#[cfg(test)]
+mod format_tests;
 mod front_matter;
 mod html;
+mod json;
+mod kind;
+mod mail;
 mod markdown;
+mod member;
+mod office;
+mod opendocument;
+mod package;
 mod page;
 mod pdf;
 mod pdf_cycles;
 mod pdf_sizes;
 mod pdf_xref;
 mod plain;
+mod rows;
+mod rtf;
+mod rtf_signs;
+mod rtf_tokens;
+mod table;
+mod workbook;
+mod xml;
 
 use crate::facts;
 use crate::types::{Document, DocumentId, Item};
+use kind::Kind;
+pub use kind::{HEAD_BYTES, is_readable};
+use package::Room;
 use page::Page;
 
 /// More text than this is a data set, not a document.
@@ -25,14 +50,21 @@ pub enum ParseError {
     /// The bytes are no text in any known encoding.
     #[error("`{0}` is not text in a known encoding; save it as UTF-8")]
     Undecodable(String),
-    /// The PDF reader could not read the file.
-    #[error("cannot read the PDF `{uri}`: {cause}; export it again, without a password")]
-    Pdf {
+    /// The reader of its kind could not read the file.
+    #[error("cannot read the {kind} `{uri}`: {cause}; {mend}")]
+    Unreadable {
         /// The item.
         uri: String,
+        /// What it is, in a word or two.
+        kind: &'static str,
         /// What the reader said.
         cause: String,
+        /// What helps.
+        mend: &'static str,
     },
+    /// Archives within archives beyond reason.
+    #[error("`{0}` lies in too many archives; unpack it")]
+    TooNested(String),
     /// Elements beyond reason; the time to parse grows with the square of their depth.
     #[error("`{0}` nests over 1,000 elements or holds over 2,000,000; split it into smaller pages")]
     TooDeep(String),
@@ -49,33 +81,32 @@ pub enum ParseError {
     TooLong(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Markdown,
-    Plain,
-    Html,
-    Pdf,
+/// What is parsed: an item, or a document that lies within one.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    name: &'a str,
+    media_type: Option<&'a str>,
+    bytes: &'a [u8],
+}
+
+/// More text than a document may hold.
+#[derive(Debug, PartialEq, Eq)]
+struct TooLong;
+
+impl From<TooLong> for String {
+    fn from(_: TooLong) -> Self {
+        "it holds over 16 MB of text".to_owned()
+    }
 }
 
 /// Parses an item; a file without words is a document with an empty text.
 pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> {
-    let kind = kind(item);
-    let page = if kind == Kind::Pdf {
-        pdf::parse(&item.bytes).map_err(|cause| ParseError::Pdf {
-            uri: item.uri.clone(),
-            cause,
-        })?
-    } else {
-        let text = plain::decode(&item.bytes).ok_or_else(|| ParseError::Undecodable(item.uri.clone()))?;
-        limit(item, &text)?;
-        let page = match kind {
-            Kind::Markdown => markdown::parse(&text),
-            Kind::Html => html::parse(&text),
-            Kind::Plain | Kind::Pdf => Ok(plain::parse(&text)),
-        };
-        page.map_err(|html::TooDeep| ParseError::TooDeep(item.uri.clone()))?
+    let source = Source {
+        name: &item.uri,
+        media_type: item.media_type.as_deref(),
+        bytes: &item.bytes,
     };
-    limit(item, &page.text)?;
+    let page = page(source, &mut Room::default())?;
     let document = finish(item, page, fingerprint);
     facts::check(&document.metadata, &document.principals).map_err(|fault| ParseError::Facts {
         uri: item.uri.clone(),
@@ -84,9 +115,70 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
     Ok(document)
 }
 
-fn limit(item: &Item, text: &str) -> Result<(), ParseError> {
+/// Reads a document of any kind.
+fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
+    let kind = kind::of(source.name, source.media_type, source.bytes);
+    let mut page = match kind {
+        Kind::Markdown | Kind::Plain | Kind::Html | Kind::Json | Kind::JsonLines | Kind::Table | Kind::Code => {
+            text(kind, source)?
+        }
+        _ => binary(kind, source, room).map_err(|cause| ParseError::Unreadable {
+            uri: source.name.to_owned(),
+            kind: kind.name(),
+            cause,
+            mend: kind.mend(),
+        })?,
+    };
+    limit(source, &page.text)?;
+    if page.title.is_none() && kind.is_called_by_its_file() {
+        page.title = Some(stem(source.name));
+    }
+    if page.text.trim().is_empty() && !source.bytes.is_empty() {
+        page.leave_out(source.name, "no words were found in it; pictures of words are not read");
+    }
+    Ok(page)
+}
+
+/// Reads what is text, in whatever encoding.
+fn text(kind: Kind, source: Source<'_>) -> Result<Page, ParseError> {
+    let text = plain::decode(source.bytes).ok_or_else(|| ParseError::Undecodable(source.name.to_owned()))?;
+    limit(source, &text)?;
+    let too_deep = |html::TooDeep| ParseError::TooDeep(source.name.to_owned());
+    let too_long = |TooLong| ParseError::TooLong(source.name.to_owned());
+    match kind {
+        Kind::Markdown => markdown::parse(&text).map_err(too_deep),
+        Kind::Html => html::parse(&text).map_err(too_deep),
+        Kind::Json => json::parse(&text).map_err(too_long),
+        Kind::JsonLines => json::lines(&text).map_err(too_long),
+        Kind::Table => table::parse(&text).map_err(too_long),
+        Kind::Code => Ok(code::parse(&text)),
+        _ => Ok(plain::parse(&text)),
+    }
+}
+
+/// Reads what has a form of its own.
+fn binary(kind: Kind, source: Source<'_>, room: &mut Room) -> Result<Page, String> {
+    let bytes = source.bytes;
+    match kind {
+        Kind::Pdf => pdf::parse(bytes),
+        Kind::Rtf => rtf::parse(bytes),
+        Kind::Workbook => workbook::parse(bytes, room),
+        Kind::OpenDocument => opendocument::parse(bytes, room),
+        Kind::FlatOpenDocument => {
+            let text = plain::decode(bytes).ok_or("it is no text in a known encoding")?;
+            opendocument::flat(&text)
+        }
+        Kind::Epub => epub::parse(bytes, room),
+        Kind::Mail => mail::parse(bytes, room),
+        Kind::Mailbox => mail::mailbox(bytes, room),
+        Kind::Zip | Kind::Tar | Kind::Gzip => archive::parse(kind, (source.name, bytes), room),
+        _ => office::parse(kind, bytes, room),
+    }
+}
+
+fn limit(source: Source<'_>, text: &str) -> Result<(), ParseError> {
     if text.len() > MAX_TEXT_BYTES {
-        return Err(ParseError::TooLong(item.uri.clone()));
+        return Err(ParseError::TooLong(source.name.to_owned()));
     }
     Ok(())
 }
@@ -114,6 +206,9 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         .or(own)
         .or_else(|| page.headings.first().map(|heading| heading.title.clone()));
     let mut metadata = page.metadata;
+    if !page.unread.is_empty() {
+        metadata.insert("unread".to_owned(), page.unread.into());
+    }
     metadata.extend(item.metadata.clone());
     Document {
         id: DocumentId::of(&item.uri),
@@ -155,38 +250,6 @@ fn stem(uri: &str) -> String {
     match [stem, name, uri].into_iter().find(|words| !words.trim().is_empty()) {
         Some(words) => words.trim().to_owned(),
         None => "Untitled".to_owned(),
-    }
-}
-
-fn kind(item: &Item) -> Kind {
-    let head = &item.bytes[..item.bytes.len().min(1024)];
-    if head.starts_with(b"%PDF-") {
-        return Kind::Pdf;
-    }
-    let start = String::from_utf8_lossy(head)
-        .trim_start_matches('\u{feff}')
-        .trim_start()
-        .to_ascii_lowercase();
-    if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        return Kind::Html;
-    }
-    let extension = item
-        .uri
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("md" | "markdown") => return Kind::Markdown,
-        Some("html" | "htm") => return Kind::Html,
-        Some("txt" | "text") => return Kind::Plain,
-        Some("pdf") => return Kind::Pdf,
-        _ => {}
-    }
-    let media_type = item.media_type.as_deref().unwrap_or_default();
-    match media_type.split(';').next().unwrap_or_default().trim() {
-        "text/markdown" => Kind::Markdown,
-        "text/html" | "application/xhtml+xml" => Kind::Html,
-        "application/pdf" => Kind::Pdf,
-        _ => Kind::Plain,
     }
 }
 
@@ -251,7 +314,7 @@ mod tests {
     fn what_cannot_be_read_says_what_to_do() {
         for (uri, bytes) in [
             ("a.pdf", &b"%PDF-1.7 junk"[..]),
-            ("b.pdf", b"no"),
+            ("b.pdf", b"\0\x01\x02no"),
             ("c.md", b"\0\x01\x02\x03"),
         ] {
             let message = document(&item(uri, bytes), "f").unwrap_err().to_string();

@@ -9,13 +9,15 @@ use std::time::UNIX_EPOCH;
 
 use ignore::WalkBuilder;
 
+use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
 
 /// Larger files are skipped: they are data, not documents.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// The endings of the files that are read, in words.
-pub const FORMATS: &str = "md, markdown, txt, text, html, htm and pdf";
+/// The kinds of files that are read, in words.
+pub const FORMATS: &str = "text, Markdown, HTML, PDF, Word, PowerPoint, Excel, OpenDocument, RTF, EPUB, mail, CSV, JSON, \
+                           source code, and zip and tar of these";
 /// The kind of a file whose name has no ending.
 const NO_EXTENSION: &str = "without extension";
 
@@ -34,7 +36,7 @@ pub enum SourceError {
         cause: io::Error,
     },
     /// The file is no document that we can parse.
-    #[error("cannot index `{0}`; give a folder or a file of another kind: {FORMATS} are read")]
+    #[error("cannot index `{0}`; give a folder or a file of another kind; {FORMATS} are read")]
     Unsupported(PathBuf),
     /// The file is over `MAX_FILE_BYTES`.
     #[error("`{0}` is over 64 MB; split it into smaller files")]
@@ -116,7 +118,7 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
     if facts.is_dir() {
         return walk(root);
     }
-    if !facts.is_file() || media_type(root).is_none() {
+    if !facts.is_file() {
         return Err(SourceError::Unsupported(root.to_path_buf()));
     }
     if facts.len() > MAX_FILE_BYTES {
@@ -127,6 +129,9 @@ pub fn folder(root: &Path) -> Result<FolderSource, SourceError> {
     };
     // A link that is named is meant.
     let file = root.canonicalize().map_err(|cause| failure(root, cause))?;
+    if !is_document(&file).map_err(|cause| failure(root, cause))? {
+        return Err(SourceError::Unsupported(root.to_path_buf()));
+    }
     let entry = entry(uri.to_owned(), &file, &facts);
     Ok(FolderSource {
         entries: vec![entry],
@@ -187,9 +192,16 @@ fn walk(root: &Path) -> Result<FolderSource, SourceError> {
             continue;
         }
         let path = found.path();
-        if media_type(path).is_none() {
-            source.skip(path, UNSUPPORTED);
-            continue;
+        match is_document(path) {
+            Ok(true) => {}
+            Ok(false) => {
+                source.skip(path, UNSUPPORTED);
+                continue;
+            }
+            Err(cause) => {
+                source.skip(path, cause.to_string());
+                continue;
+            }
         }
         match found.metadata() {
             Ok(facts) if facts.len() > MAX_FILE_BYTES => source.skip(path, "over 64 MB; split it into smaller files"),
@@ -235,6 +247,16 @@ fn entry(uri: String, path: &Path, facts: &FileFacts) -> Entry {
     }
 }
 
+/// Whether a file is likely to be a document: a known ending says so, or its first bytes do.
+fn is_document(path: &Path) -> io::Result<bool> {
+    if media_type(path).is_some() {
+        return Ok(true);
+    }
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    open(path)?.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(is_readable(&path.to_string_lossy(), &head))
+}
+
 fn media_type(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
@@ -257,121 +279,5 @@ fn failure(path: &Path, cause: io::Error) -> SourceError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let root = tempfile::tempdir().unwrap();
-        for (name, content) in files {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        let entries = folder(root.path()).unwrap().entries();
-        let uris: Vec<&str> = entries.iter().map(|entry| entry.uri.as_str()).collect();
-        assert_eq!(uris, expected);
-        for entry in &entries {
-            let wanted = files.iter().find(|(name, _)| *name == entry.uri).unwrap();
-            assert_eq!(read(entry).unwrap().bytes, wanted.1.as_bytes());
-        }
-    }
-
-    #[test]
-    fn a_folder_yields_its_documents_in_order() {
-        check(&[], &[]);
-        check(
-            &[("b/x.MD", "1"), ("a.txt", "2"), ("b.html", "3")],
-            &["a.txt", "b.html", "b/x.MD"],
-        );
-        check(&[("a.rs", ""), (".hidden.md", ""), (".git/x.md", "")], &[]);
-        check(
-            &[(".gitignore", "drafts/\n"), ("drafts/a.md", ""), ("b.md", "")],
-            &["b.md"],
-        );
-    }
-
-    #[test]
-    fn what_is_left_out_is_told() {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a.rs"), "").unwrap();
-        fs::write(root.path().join("c\u{1b}[2J.md"), "").unwrap();
-        File::create(root.path().join("b.md"))
-            .unwrap()
-            .set_len(MAX_FILE_BYTES + 1)
-            .unwrap();
-        let source = folder(root.path()).unwrap();
-        assert!(source.entries().is_empty());
-        let reasons: Vec<&str> = source.skipped().iter().map(|skipped| skipped.reason.as_str()).collect();
-        assert_eq!(
-            reasons,
-            [
-                "not a type that can be indexed",
-                "over 64 MB; split it into smaller files",
-                "its name holds control characters; rename it"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_single_file_is_a_source() {
-        let root = tempfile::tempdir().unwrap();
-        let path = root.path().join("note.md");
-        fs::write(&path, "hello").unwrap();
-        assert_eq!(folder(&path).unwrap().entries()[0].uri, "note.md");
-    }
-
-    #[test]
-    fn errors_name_the_path() {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("a.exe"), "").unwrap();
-        for name in ["missing", "a.exe"] {
-            let message = folder(&root.path().join(name)).unwrap_err().to_string();
-            assert!(message.contains(name) && message.contains("; "), "{message}");
-        }
-    }
-
-    #[test]
-    fn what_takes_a_files_place_is_not_read() {
-        let root = tempfile::tempdir().unwrap();
-        let secret = tempfile::NamedTempFile::new().unwrap();
-        fs::write(&secret, "secret").unwrap();
-        for name in ["a.md", "b.md", "c.md"] {
-            fs::write(root.path().join(name), "words").unwrap();
-        }
-        let entries = folder(root.path()).unwrap().entries();
-        for entry in &entries {
-            fs::remove_file(&entry.path).unwrap();
-        }
-        std::os::unix::fs::symlink(secret.path(), &entries[0].path).unwrap();
-        fs::create_dir(&entries[1].path).unwrap();
-        assert!(
-            std::process::Command::new("mkfifo")
-                .arg(&entries[2].path)
-                .status()
-                .unwrap()
-                .success()
-        );
-        for entry in &entries {
-            let message = read(entry).unwrap_err().to_string();
-            assert!(message.contains(&entry.uri), "{message}");
-        }
-        // A link that is named is meant.
-        let link = root.path().join("link.md");
-        std::os::unix::fs::symlink(secret.path(), &link).unwrap();
-        let entries = folder(&link).unwrap().entries();
-        assert_eq!(
-            (entries[0].uri.as_str(), read(&entries[0]).unwrap().bytes),
-            ("link.md", b"secret".to_vec())
-        );
-    }
-
-    #[test]
-    fn links_are_not_followed() {
-        let root = tempfile::tempdir().unwrap();
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("secret.md"), "").unwrap();
-        std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret.md"), root.path().join("link.md")).unwrap();
-        assert!(folder(root.path()).unwrap().entries().is_empty());
-    }
-}
+#[path = "sources_tests.rs"]
+mod tests;

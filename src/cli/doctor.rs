@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app;
 use crate::cli::print;
@@ -81,21 +81,7 @@ async fn checks(config: &Config) -> Vec<Check> {
         "reranker",
         reranking.map(|_| ()).map_err(|error| error.to_string()),
     ));
-    let running = app::peer(config).await.is_some();
-    if running {
-        checks.push(Check::new("a running service owns the data and answers", Ok(())));
-    } else {
-        if app::has_data(config) {
-            let opened = app::open(config).await.map(|_| ()).map_err(|error| error.to_string());
-            checks.push(Check::new("collections, conversations and routes open", opened));
-        } else {
-            let mend = "there is nothing yet; `portolan index PATH` makes the first collection";
-            checks.push(Check::advice("collections", Err(mend.to_owned())));
-        }
-        let free = std::net::TcpListener::bind(config.listen).map(drop);
-        let free = free.map_err(|error| format!("{error}; stop what listens there or use --listen ADDR"));
-        checks.push(Check::new(format!("address {} is free", config.listen), free));
-    }
+    checks.extend(data(config).await);
     let gateway = peer::reachable(&config.gateway_url).await;
     let mend = "`make run` starts it, or set PORTOLAN_GATEWAY_URL; the extractive route works without";
     let gateway = gateway.map_err(|cause| format!("{cause}; {mend}"));
@@ -111,6 +97,48 @@ async fn checks(config: &Config) -> Vec<Check> {
         }
         Err(error) => checks.push(Check::new("routes", Err(error.to_string()))),
     }
+    checks
+}
+
+/// What lies in the data folder, or the service that has it open.
+async fn data(config: &Config) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(peer) = app::peer(config).await {
+        let list = peer.get("/v1/collections").await.map_err(|error| error.to_string());
+        let broken: Vec<Value> = match &list {
+            Ok(list) => list["collections"].as_array().cloned().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        checks.push(Check::new(
+            "a running service owns the data and answers",
+            list.map(drop),
+        ));
+        for one in broken.iter().filter(|one| one["available"] == false) {
+            let part = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
+            let cause = format!("{}; then start the service again", part("reason"));
+            checks.push(Check::new(format!("collection {}", part("name")), Err(cause)));
+        }
+        return checks;
+    }
+    if app::has_data(config) {
+        let opened = app::open(config).await.map_err(|error| error.to_string());
+        let broken = opened
+            .as_ref()
+            .map(|engine| engine.broken_collections())
+            .unwrap_or_default();
+        checks.push(Check::new(
+            "collections, conversations and routes open",
+            opened.map(drop),
+        ));
+        let broken = broken.into_iter();
+        checks.extend(broken.map(|(name, cause)| Check::new(format!("collection {name}"), Err(cause))));
+    } else {
+        let mend = "there is nothing yet; `portolan index PATH` makes the first collection";
+        checks.push(Check::advice("collections", Err(mend.to_owned())));
+    }
+    let free = std::net::TcpListener::bind(config.listen).map(drop);
+    let free = free.map_err(|error| format!("{error}; stop what listens there or use --listen ADDR"));
+    checks.push(Check::new(format!("address {} is free", config.listen), free));
     checks
 }
 

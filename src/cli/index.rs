@@ -23,7 +23,7 @@ const NAMES: usize = 10;
     after_help = "Example:\n  portolan index docs/ --collection handbook\n  portolan index docs/ --plan     # tells what would be done, and does nothing"
 )]
 pub struct Index {
-    /// A folder or a file: Markdown, text, HTML, PDF.
+    /// A folder or a file: text, Markdown, HTML, PDF, Office, OpenDocument, mail, tables, source code, archives.
     path: PathBuf,
     /// Where to put it.
     #[arg(long, default_value = "default")]
@@ -212,7 +212,7 @@ fn skipped(state: &Value) -> Option<String> {
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     let formats = indexer::sources::FORMATS;
-    (!skipped.is_empty()).then(|| format!("  skipped: {}; read are {formats}\n", skipped.join(", ")))
+    (!skipped.is_empty()).then(|| format!("  skipped: {}; what is read: {formats}\n", skipped.join(", ")))
 }
 
 fn faults(state: &Value) -> String {

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stderr, reason = "the command line speaks to a person")]
 
 mod ask;
+mod collections;
 mod doctor;
 mod eval;
+mod failure;
 mod index;
 mod jobs;
 mod place;
@@ -14,6 +16,7 @@ mod sets;
 mod table;
 mod tune;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,7 +54,7 @@ pub struct Common {
     /// Address of the service; `127.0.0.1:8080` unless set here, by `PORTOLAN_LISTEN` or in the settings file.
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// JSON on standard output, for scripts.
+    /// JSON on standard output, for scripts; a failure is `{"error": {..}}` with the fields of the API's problems.
     #[arg(long, global = true)]
     json: bool,
 }
@@ -69,6 +72,8 @@ enum Command {
     Search(search::Search),
     /// Ask a question; the answer streams with its sources.
     Ask(ask::Ask),
+    /// List the collections, or delete one.
+    Collections(collections::Collections),
     /// Measure retrieval and answers on questions whose answers are known; compare two runs; hold floors.
     Eval(eval::Eval),
     /// Fit how a collection is searched to its questions; the default stays unless a held-out half is better off.
@@ -78,13 +83,17 @@ enum Command {
     Doctor,
 }
 
-/// Runs a command to its exit code.
-pub fn run(arguments: Arguments) -> ExitCode {
-    match start(arguments) {
-        Ok(code) => code,
+/// Runs what was typed, the program's name first, to its exit code.
+pub fn run(typed: impl Iterator<Item = OsString>) -> ExitCode {
+    let typed: Vec<OsString> = typed.collect();
+    match Arguments::try_parse_from(&typed) {
+        Ok(arguments) => {
+            let json = arguments.common.json;
+            start(arguments).unwrap_or_else(|error| failure::tell(&error, json))
+        }
         Err(error) => {
-            eprintln!("portolan: {error}");
-            ExitCode::from(if matches!(error, Error::BadInput { .. }) { 2 } else { 1 })
+            let options = typed.iter().take_while(|one| *one != "--");
+            failure::wrong_use(&error, options.into_iter().any(|one| one == "--json"))
         }
     }
 }
@@ -116,6 +125,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Jobs(command) => jobs::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
+            Command::Collections(command) => collections::run(&config, command, json).await,
             Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,
             Command::Tune(command) => tune::run(&config.unhurried(), command, json).await,
             Command::Doctor => doctor::run(&config, json).await,

@@ -14,6 +14,7 @@ use crate::engine::{Ask, Engine, Wish};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
 use crate::http::auth::OPERATOR;
+use crate::http::collections::view;
 use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
 use crate::http::wire::{ChatBody, EventWriter, IndexBody};
@@ -129,6 +130,25 @@ impl Place {
                 let body = serde_json::to_value(body).map_err(|error| Error::Internal(error.to_string()))?;
                 peer.post("/v1/tune", &body).await
             }
+        }
+    }
+
+    /// `GET /v1/collections`.
+    pub(super) async fn collections(&self) -> Result<Value> {
+        match self {
+            Self::Here(engine) => {
+                let list: Value = engine.collections(&Reader::Everything)?.iter().map(view).collect();
+                Ok(json!({ "collections": list }))
+            }
+            Self::Peer(peer) => peer.get("/v1/collections").await,
+        }
+    }
+
+    /// `DELETE /v1/collections/{name}`.
+    pub(super) async fn delete_collection(&self, name: &str) -> Result<()> {
+        match self {
+            Self::Here(engine) => engine.delete_collection(name).await,
+            Self::Peer(peer) => peer.delete(&format!("/v1/collections/{name}")).await.map(drop),
         }
     }
 

@@ -1,5 +1,8 @@
 //! `portolan search QUERY`.
 
+mod excerpt;
+
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -7,7 +10,8 @@ use serde_json::{Value, json};
 use crate::cli::place::{self, Place};
 use crate::cli::print;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use excerpt::{Marks, excerpt, highlights};
 
 /// Search a collection.
 #[derive(Debug, clap::Args)]
@@ -17,6 +21,7 @@ use crate::error::Result;
 )]
 pub struct Search {
     /// Words, a question, codes; "quoted parts" must occur as they are, -words must not; field:value is a condition.
+    #[arg(allow_hyphen_values = true)]
     query: String,
     /// Where to look; may be repeated.
     #[arg(long, default_value = "default")]
@@ -34,7 +39,7 @@ pub struct Search {
     #[arg(long, value_name = "FIELD")]
     facet: Vec<String>,
     /// Order by a metadata field; `FIELD:desc` puts the largest first; may be repeated.
-    #[arg(long, value_name = "FIELD[:desc]")]
+    #[arg(long, value_name = "FIELD[:asc|:desc]")]
     sort: Vec<String>,
     /// One result a document, with its best passages.
     #[arg(long)]
@@ -45,6 +50,41 @@ pub struct Search {
 }
 
 pub(super) async fn run(config: &Config, command: Search, json: bool) -> Result<ExitCode> {
+    let body = body(&command)?;
+    let found = Place::open(config).await?.search(body).await?;
+    if json {
+        print(&format!("{found}\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let bold = std::io::stdout().is_terminal() && !config.environment.contains_key("NO_COLOR");
+    let marks = if bold { Marks::Bold } else { Marks::Plain };
+    print(&corrected(&found));
+    for (at, result) in list(&found["results"]).enumerate() {
+        print(&shown(at + 1, result, marks));
+        if command.explain {
+            print(&explained(result));
+        }
+    }
+    print(&counted(&found, command.group));
+    for (field, values) in found["facets"].as_object().into_iter().flatten() {
+        let counts = list(values).map(|one| format!("{} {}", plain(&one["value"]), one["count"]));
+        print(&format!("{field}: {}\n", counts.collect::<Vec<_>>().join(", ")));
+    }
+    if command.explain {
+        for line in ["steps", "dropped"]
+            .iter()
+            .flat_map(|part| list(&found["trace"][*part]))
+        {
+            print(&format!("{line}\n"));
+        }
+    }
+    warn_of(&found["degraded"]);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// As `POST /v1/search` takes it.
+fn body(command: &Search) -> Result<Value> {
+    let sort: Result<Vec<Value>> = command.sort.iter().map(|field| sort(field)).collect();
     let mut body = json!({
         "query": command.query,
         "collection": command.collection,
@@ -52,93 +92,110 @@ pub(super) async fn run(config: &Config, command: Search, json: bool) -> Result<
         "filter": place::filter(&command.filter)?,
         "limit": command.limit,
         "facets": command.facet,
-        "sort": command.sort.iter().map(|field| sort(field)).collect::<Vec<_>>(),
+        "sort": sort?,
         "explain": command.explain,
     });
     if command.group {
         body["group_by"] = json!("document");
     }
-    let found = Place::open(config).await?.search(body).await?;
-    if json {
-        print(&format!("{found}\n"));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let results = found["results"].as_array().cloned().unwrap_or_default();
-    for (at, result) in results.iter().enumerate() {
-        print_result(at + 1, result, command.explain);
-    }
-    if results.is_empty() {
-        print("nothing was found\n");
-    }
-    for (field, values) in found["facets"].as_object().into_iter().flatten() {
-        let counts = values.as_array().into_iter().flatten();
-        let counts = counts.map(|one| format!("{} {}", plain(&one["value"]), one["count"]));
-        print(&format!("{field}: {}\n", counts.collect::<Vec<_>>().join(", ")));
-    }
-    if command.explain {
-        for part in ["steps", "dropped"] {
-            for line in found["trace"][part].as_array().into_iter().flatten() {
-                print(&format!("{line}\n"));
-            }
+    Ok(body)
+}
+
+/// What was searched for in place of words that no document has; collections may agree on it.
+fn corrected(found: &Value) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for one in list(&found["corrections"]) {
+        let read_as: Vec<String> = list(&one["read_as"])
+            .map(|word| format!("\"{}\"", plain(word)))
+            .collect();
+        let line = format!(
+            "no document has \"{}\"; searched for {}\n",
+            plain(&one["word"]),
+            read_as.join(", ")
+        );
+        if !lines.contains(&line) {
+            lines.push(line);
         }
     }
-    for leg in found["degraded"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-    {
+    lines.concat()
+}
+
+fn shown(number: usize, result: &Value, marks: Marks) -> String {
+    let part = |key: &str| result[key].as_str().unwrap_or_default();
+    let headings: Vec<String> = list(&result["heading_path"]).map(plain).collect();
+    let text = format!(
+        "{number}. {}  [{}] {}",
+        part("title"),
+        part("uri"),
+        headings.join(" > ")
+    );
+    let mut text = format!("{}\n", text.trim_end());
+    let line = |one: &Value| excerpt(one["text"].as_str().unwrap_or_default(), &highlights(one), marks);
+    text.extend(["   ", &line(result), "\n"]);
+    for more in list(&result["group"]["more"]) {
+        text.extend(["   + ", &line(more), "\n"]);
+    }
+    text
+}
+
+fn explained(result: &Value) -> String {
+    let steps = list(&result["explain"]).map(|step| format!("   {step}\n"));
+    format!("   {}\n{}", result["scores"], steps.collect::<String>())
+}
+
+/// How many there are, and how many of them are shown.
+fn counted(found: &Value, grouped: bool) -> String {
+    let shown = list(&found["results"]).count() as u64;
+    let total = found["total"].as_u64().unwrap_or(shown);
+    if shown == 0 {
+        return "nothing was found\n".to_owned();
+    }
+    let what = match (grouped, total) {
+        (true, 1) => "document",
+        (true, _) => "documents",
+        (false, 1) => "passage",
+        (false, _) => "passages",
+    };
+    let relation = if found["total_relation"] == "exact" {
+        ""
+    } else {
+        "at least "
+    };
+    if shown < total || !relation.is_empty() {
+        format!("{shown} of {relation}{total} {what}\n")
+    } else {
+        format!("{total} {what}\n")
+    }
+}
+
+fn warn_of(degraded: &Value) {
+    for leg in list(degraded).filter_map(Value::as_str) {
         if leg == "rerank" {
             eprintln!("portolan: the reranker did not answer in time; the results are as both legs together have them");
         } else {
             eprintln!("portolan: the {leg} leg did not answer; the results are those of the other one");
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn print_result(number: usize, result: &Value, explain: bool) {
-    let part = |key: &str| result[key].as_str().unwrap_or_default();
-    let headings: Vec<&str> = result["heading_path"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    print(&format!(
-        "{number}. {}  [{}] {}\n",
-        part("title"),
-        part("uri"),
-        headings.join(" > ")
-    ));
-    print(&format!("   {}\n", beginning(result)));
-    for more in result["group"]["more"].as_array().into_iter().flatten() {
-        print(&format!("   + {}\n", beginning(more)));
-    }
-    if explain {
-        print(&format!("   {}\n", result["scores"]));
-        for step in result["explain"].as_array().into_iter().flatten() {
-            print(&format!("   {step}\n"));
-        }
-    }
-}
-
-/// `FIELD`, `FIELD:asc` or `FIELD:desc` as the API has it; what follows another colon belongs to the field.
-fn sort(typed: &str) -> Value {
+/// `FIELD`, `FIELD:asc` or `FIELD:desc` as the API has it. A field with a colon in its name needs the order behind it.
+fn sort(typed: &str) -> Result<Value> {
     match typed.rsplit_once(':') {
-        Some((field, order @ ("asc" | "desc"))) => json!({ "field": field, "order": order }),
-        _ => json!({ "field": typed }),
+        Some((field, order @ ("asc" | "desc"))) => Ok(json!({ "field": field, "order": order })),
+        Some((_, order)) => {
+            let detail = format!("no order named `{order}`; write `FIELD`, `FIELD:asc` or `FIELD:desc`");
+            Err(Error::bad_input("/sort", detail))
+        }
+        None => Ok(json!({ "field": typed })),
     }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
 }
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-/// The first 200 characters of a passage on one line.
-fn beginning(result: &Value) -> String {
-    let words: Vec<&str> = result["text"].as_str().unwrap_or_default().split_whitespace().collect();
-    words.join(" ").chars().take(200).collect()
 }
 
 #[cfg(test)]
@@ -146,11 +203,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_may_follow_the_field() {
-        let check = |typed: &str, expected: Value| assert_eq!(sort(typed), expected, "{typed}");
+    fn an_order_may_follow_the_field_and_is_one_of_two() {
+        let check = |typed: &str, expected: Value| assert_eq!(sort(typed).unwrap(), expected, "{typed}");
         check("date", json!({ "field": "date" }));
         check("date:desc", json!({ "field": "date", "order": "desc" }));
         check("dc:date:asc", json!({ "field": "dc:date", "order": "asc" }));
-        check("dc:date", json!({ "field": "dc:date" }));
+        for typed in ["date:down", "dc:date", "date:", "date:DESC"] {
+            let error = sort(typed).unwrap_err().to_string();
+            assert!(error.contains("`FIELD:asc` or `FIELD:desc`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_how_many_there_are() {
+        let check = |shown: usize, total: usize, relation: &str, grouped: bool, expected: &str| {
+            let found = json!({ "results": vec![0; shown], "total": total, "total_relation": relation });
+            assert_eq!(counted(&found, grouped), expected);
+        };
+        check(0, 0, "exact", false, "nothing was found\n");
+        check(1, 1, "exact", false, "1 passage\n");
+        check(3, 40, "exact", true, "3 of 40 documents\n");
+        check(10, 10, "at_least", false, "10 of at least 10 passages\n");
+    }
+
+    #[test]
+    fn what_a_word_was_read_as_is_told_once() {
+        let one = json!({ "word": "nigth", "read_as": ["night", "nighs"] });
+        let found = json!({ "corrections": [one, one] });
+        let expected = "no document has \"nigth\"; searched for \"night\", \"nighs\"\n";
+        assert_eq!(corrected(&found), expected);
     }
 }

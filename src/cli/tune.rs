@@ -70,6 +70,23 @@ fn question(judged: Judged) -> QuestionBody {
 fn told(report: &Value) -> String {
     let (fusion, gate) = (&report["fusion"], &report["gate"]);
     let mut parts = vec![asked(report)];
+    parts.extend(told_of_fusion(fusion));
+    if !gate.is_null() {
+        parts.extend(told_of_gate(gate));
+    }
+    let written = report["written"] == true;
+    parts.push(
+        if written {
+            "The settings are written.\n"
+        } else {
+            "Nothing was written.\n"
+        }
+        .to_owned(),
+    );
+    parts.join("\n")
+}
+
+fn told_of_fusion(fusion: &Value) -> Vec<String> {
     let halves = [
         ("fitted half", &fusion["fitted_half"]),
         ("held-out half", &fusion["held_out_half"]),
@@ -86,16 +103,16 @@ fn told(report: &Value) -> String {
         "high",
         "p",
     ];
-    parts.push(figures("nDCG@10", &columns, &halves));
+    let mut parts = vec![figures("nDCG@10", &columns, &halves)];
     let named = [("chosen", &fusion["chosen"]), ("kept", &fusion["kept"])];
     let named = named.iter().filter(|(_, value)| !value.is_null());
     let named: Vec<String> = named.map(|(name, value)| format!("{name}: {value}\n")).collect();
     parts.push(format!("{}{}\n", named.concat(), word(&fusion["why"])));
     let repeated = &fusion["halvings"];
     if !repeated.is_null() {
+        let times = &repeated["times"];
         parts.push(format!(
-            "On questions that were not fitted on, mean of {} halvings:\n",
-            repeated["times"]
+            "On questions that were not fitted on, mean of {times} halvings:\n"
         ));
         let columns = [
             "lexical",
@@ -108,30 +125,22 @@ fn told(report: &Value) -> String {
         ];
         parts.push(figures("nDCG@10", &columns, &[("unseen", repeated)]));
     }
-    if !gate.is_null() {
-        parts.push(format!(
-            "Evidence gate: declined below {} now, {} chosen, {} kept\n",
-            gate["now"], gate["chosen"], gate["kept"]
-        ));
-        let [fitted, held] = [&gate["fitted_half"], &gate["held_out_half"]];
-        let rows = [
-            ("fitted half, now", &fitted["now"]),
-            ("fitted half, chosen", &fitted["chosen"]),
-            ("held-out half, now", &held["now"]),
-            ("held-out half, chosen", &held["chosen"]),
-        ];
-        parts.push(figures("share", &["balance", "declined", "over_refusal"], &rows));
-    }
-    let written = report["written"] == true;
-    parts.push(
-        if written {
-            "The settings are written.\n"
-        } else {
-            "Nothing was written.\n"
-        }
-        .to_owned(),
-    );
-    parts.join("\n")
+    parts
+}
+
+fn told_of_gate(gate: &Value) -> [String; 2] {
+    let (now, chosen, kept) = (&gate["now"], &gate["chosen"], &gate["kept"]);
+    let [fitted, held] = [&gate["fitted_half"], &gate["held_out_half"]];
+    let rows = [
+        ("fitted half, now", &fitted["now"]),
+        ("fitted half, chosen", &fitted["chosen"]),
+        ("held-out half, now", &held["now"]),
+        ("held-out half, chosen", &held["chosen"]),
+    ];
+    [
+        format!("Evidence gate: declined below {now} now, {chosen} chosen, {kept} kept\n"),
+        figures("share", &["balance", "declined", "over_refusal"], &rows),
+    ]
 }
 
 /// What was asked.

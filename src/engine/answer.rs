@@ -155,14 +155,6 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
 }
 
 async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
-    let started = Event::Started {
-        run: run.id.clone(),
-        conversation: run.conversation.clone(),
-        message: run.message.clone(),
-        route: run.route.name.clone(),
-        reason: run.reason.clone(),
-        question: run.question.clone(),
-    };
     let declined = run.weighed.outcome == Outcome::Declined;
     let context = if declined {
         Context::default()
@@ -177,7 +169,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     let mut told = Told::default();
     let began = Instant::now();
     let outcome = async {
-        reader.tell(started).await?;
+        reader.tell(started(&run)).await?;
         reader.tell(Event::Sources(context.passages)).await?;
         if declined {
             reader.tell(Event::Text(DECLINED.into())).await?;
@@ -201,17 +193,32 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     if !declined {
         keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());
     }
-    let last = match (outcome, stored) {
-        (Ok(reason), Ok(())) => Event::Done(reason),
-        (Err(error), _) | (Ok(_), Err(error)) => {
-            tracing::warn!(run = run.id, route = run.route.name, %error, "an answer failed");
-            Event::Failed(Arc::new(error))
-        }
-    };
+    let last = last(&run, outcome.and_then(|reason| stored.map(|()| reason)));
     let usage = Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms);
     for event in verdict.map(Event::Verdict).into_iter().chain([usage, last]) {
         // Who does not listen any more has been given up already.
         let _ = reader.tell(event).await;
+    }
+}
+
+fn started(run: &Run) -> Event {
+    Event::Started {
+        run: run.id.clone(),
+        conversation: run.conversation.clone(),
+        message: run.message.clone(),
+        route: run.route.name.clone(),
+        reason: run.reason.clone(),
+        question: run.question.clone(),
+    }
+}
+
+fn last(run: &Run, outcome: Result<String>) -> Event {
+    match outcome {
+        Ok(reason) => Event::Done(reason),
+        Err(error) => {
+            tracing::warn!(run = run.id, route = run.route.name, %error, "an answer failed");
+            Event::Failed(Arc::new(error))
+        }
     }
 }
 

@@ -120,10 +120,10 @@ impl Engine {
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
+            wished: self.wishes.begin(&job, collection.closing().clone()),
             collection,
             record,
             accepted: self.removals.accept(),
-            wished: self.wishes.begin(&job),
             reader,
             parsed: Vec::new(),
             ready: Vec::new(),
@@ -201,6 +201,9 @@ impl IngestRun {
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
     /// search.
     async fn tidy(&self) {
+        if self.collection.closing().is_cancelled() {
+            return;
+        }
         let replaced = self.record.changed + self.record.moved + self.record.deleted > 0;
         if replaced {
             self.engine.forget_answers();
@@ -285,6 +288,7 @@ impl IngestRun {
         if ready.is_empty() {
             return Ok(());
         }
+        self.wished.go().await?;
         let _turn = self.engine.publishing().lock().await;
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));

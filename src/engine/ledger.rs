@@ -6,6 +6,7 @@ use std::path::Path;
 use indexer::sources::{self, Entry};
 
 use crate::error::{Error, Result};
+use crate::index::durable;
 
 /// Which documents came from which folder, so that deletions follow their own source.
 #[derive(Default, serde::Deserialize, serde::Serialize)]
@@ -55,10 +56,7 @@ impl Ledger {
     pub fn set(&mut self, key: &str, uris: &BTreeSet<String>, file: &Path) -> Result<()> {
         self.0.insert(key.to_owned(), uris.clone());
         let bytes = serde_json::to_vec(self).map_err(|error| Error::Internal(error.to_string()))?;
-        let fresh = file.with_extension("new");
-        std::fs::write(&fresh, bytes)
-            .and_then(|()| std::fs::rename(&fresh, file))
-            .map_err(|error| Error::storage("cannot write the list of sources", error))
+        durable::write(file, &bytes).map_err(|error| Error::storage("cannot write the list of sources", error))
     }
 }
 

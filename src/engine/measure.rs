@@ -68,7 +68,8 @@ fn recall(ranked: &[impl AsRef<str>], wanted: &BTreeMap<String, f64>) -> f64 {
 
 /// The mean; 0 of nothing.
 pub fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+    // Of nothing it is 0; the sum of nothing is -0.
+    (values.iter().sum::<f64>() + 0.0) / values.len().max(1) as f64
 }
 
 /// What lies between two runs on the same questions.

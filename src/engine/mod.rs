@@ -28,6 +28,7 @@ mod removals;
 pub mod rerank;
 pub mod retrieve;
 pub mod search;
+mod shelf;
 mod shingles;
 pub mod suggest;
 pub mod support;
@@ -46,9 +47,8 @@ use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
-use crate::index::{Collection, Identity};
 use crate::store::{JobRecord, Store};
-use crate::types::{Event, Filter, Found, Message, Query, Reader, collection_name};
+use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
@@ -111,7 +111,7 @@ pub struct Engine {
     parts: Parts,
     most_collections: usize,
     cache: cache::SearchCache,
-    collections: RwLock<BTreeMap<String, Arc<Collection>>>,
+    shelf: RwLock<shelf::Shelf>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
     /// Batches and removals are published in turn, so that none brings back what another removed.
@@ -129,7 +129,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens every collection in the data folder.
+    /// Opens every collection in the data folder; those that do not open are told of, and are `Unavailable`.
     pub async fn open(parts: Parts) -> Result<Arc<Self>> {
         Self::bounded(parts, usize::MAX).await
     }
@@ -140,7 +140,7 @@ impl Engine {
             parts,
             most_collections,
             cache: cache::SearchCache::new(),
-            collections: RwLock::default(),
+            shelf: RwLock::default(),
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
             removals: removals::Removals::default(),
@@ -151,19 +151,7 @@ impl Engine {
             tasks: tokio_util::task::TaskTracker::new(),
             stopping: tokio_util::sync::CancellationToken::new(),
         };
-        let folder = engine.collections_folder();
-        std::fs::create_dir_all(&folder).map_err(|error| Error::storage("cannot make the data folder", error))?;
-        let entries =
-            std::fs::read_dir(&folder).map_err(|error| Error::storage("cannot read the data folder", error))?;
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            match name.to_str() {
-                Some(name) if collection_name(name).is_ok() && entry.path().is_dir() => {
-                    drop(engine.open_collection(name).await?);
-                }
-                _ => tracing::warn!(path = %entry.path().display(), "this is no collection; move it somewhere else"),
-            }
-        }
+        engine.open_all().await?;
         Ok(Arc::new(engine))
     }
 
@@ -181,58 +169,6 @@ impl Engine {
     /// its reader has taken everything.
     pub async fn answer_in(self: &Arc<Self>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
         answer::start(self, ask, place).await
-    }
-
-    /// The open collection of that name.
-    pub fn collection(&self, name: &str) -> Result<Arc<Collection>> {
-        collection_name(name)?;
-        let open = self
-            .collections
-            .read()
-            .map_err(|_| Error::Internal("the list of collections broke".into()))?;
-        open.get(name).cloned().ok_or_else(|| {
-            let mend = format!("no collection named `{name}`; `portolan index PATH --collection {name}` makes one");
-            Error::NotFound(mend)
-        })
-    }
-
-    /// Opens or makes a collection.
-    pub async fn open_collection(&self, name: &str) -> Result<Arc<Collection>> {
-        let _one = self.opening.lock().await;
-        if let Ok(open) = self.collection(name) {
-            return Ok(open);
-        }
-        let folder = self.collections_folder().join(collection_name(name)?);
-        let most = self.most_collections;
-        if !folder.exists() && self.open_collections().len() >= most {
-            let mend = "name one of them, or raise `collections` under `[limits]` in portolan.toml";
-            return Err(Error::Conflict(format!(
-                "there are {most} collections, and no more are made; {mend}"
-            )));
-        }
-        let embedder = &self.parts.embedder;
-        let vectors = match &self.parts.vectors {
-            Some(factory) => Some(factory(name, embedder.dimension())?),
-            None => None,
-        };
-        let identity = Identity::current(embedder.name(), embedder.dimension());
-        let collection = Collection::open(&folder, name, identity, vectors).await?;
-        let mut open = self
-            .collections
-            .write()
-            .map_err(|_| Error::Internal("the list of collections broke".into()))?;
-        Ok(open.entry(name.to_owned()).or_insert(collection).clone())
-    }
-
-    fn collections_folder(&self) -> PathBuf {
-        self.parts.data.join("collections")
-    }
-
-    pub(crate) fn open_collections(&self) -> Vec<Arc<Collection>> {
-        self.collections
-            .read()
-            .map(|open| open.values().cloned().collect())
-            .unwrap_or_default()
     }
 
     pub(crate) fn embedder(&self) -> &Arc<dyn Embedder> {

@@ -122,12 +122,14 @@ impl Entry {
     }
 }
 
-/// What counts as a match in one collection.
+/// What counts as a match in one collection. The nearest are the nearest of anything: in another order than by
+/// nearness they would stand among what has the words, so that the words alone count there.
 fn matching<'a>(place: &'a Searched, query: &'a Query) -> Matching<'a> {
+    let sorted = !query.options().sort.is_empty();
     Matching {
         asked: &place.asked,
         has_words: query.mode() != Mode::Vector,
-        also: &place.vector,
+        also: if sorted { &[] } else { &place.vector },
     }
 }
 

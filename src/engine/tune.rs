@@ -8,6 +8,7 @@ mod made;
 mod sample;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -16,6 +17,7 @@ use crate::engine::measure::Judged;
 use crate::error::{Error, Result};
 use crate::index::Collection;
 use crate::index::work::blocking;
+use sample::Sample;
 
 /// The most questions that one run asks.
 const MOST: usize = 2_000;
@@ -53,19 +55,13 @@ impl Engine {
         questions.truncate(MOST);
         let asked = questions.len();
         let unknown = leave_out_unknown(&collection, &mut questions).await?;
-        let mut samples = Vec::with_capacity(questions.len());
-        for question in &questions {
-            samples.push(sample::take(self, &collection, question).await?);
-        }
-        let (answerable, unanswerable): (Vec<_>, Vec<_>) = samples
-            .into_iter()
-            .partition(|sample| !sample.question.wanted.is_empty());
+        let (answerable, unanswerable) = self.samples(&collection, &questions).await?;
         let (fitted, answerable) = blocking(move || {
             let fitted = fit::fit(&answerable, made, tuning.halvings);
             Ok((fitted, answerable))
         })
         .await?;
-        let now = f64::from(self.decline_below(std::slice::from_ref(&tuning.collection)));
+        let now = rounded(self.decline_below(std::slice::from_ref(&tuning.collection)));
         let gate = gate::fit(&collection, (answerable, unanswerable), fitted.fusion, now).await?;
         let mut change = json!({ "fusion": fitted.fusion });
         // What stays as it is is not written: it may be what the operator has set.
@@ -78,17 +74,27 @@ impl Engine {
             blocking(move || collection.change_settings(change)).await?;
         }
         Ok(json!({
-            "collection": collection.name(),
-            "questions": asked,
-            "unknown": unknown,
-            "made": made,
-            "fusion": fitted.report,
-            "gate": gate.map(|gate| gate.report),
-            "before": before,
-            "change": change,
-            "written": !tuning.dry_run,
+            "collection": collection.name(), "questions": asked, "unknown": unknown, "made": made,
+            "fusion": fitted.report, "gate": gate.map(|gate| gate.report),
+            "before": before, "change": change, "written": !tuning.dry_run,
         }))
     }
+
+    /// What both legs find for each question, of those that a document answers and of the others.
+    async fn samples(&self, collection: &Arc<Collection>, questions: &[Judged]) -> Result<(Vec<Sample>, Vec<Sample>)> {
+        let mut samples = Vec::with_capacity(questions.len());
+        for question in questions {
+            samples.push(sample::take(self, collection, question).await?);
+        }
+        Ok(samples
+            .into_iter()
+            .partition(|sample| !sample.question.wanted.is_empty()))
+    }
+}
+
+/// The number that was typed: 0.55, which is 0.550000011920929 as `f32`.
+fn rounded(share: f32) -> f64 {
+    (f64::from(share) * 1e6).round() / 1e6
 }
 
 /// Leaves out the questions of which the collection has no wanted document; tells how many they were.

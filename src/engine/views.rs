@@ -1,4 +1,4 @@
-//! What the engine shows of itself: routes, collections, documents, conversations.
+//! What the engine shows of itself and lets go of: routes, collections, documents, conversations, jobs.
 
 use std::sync::Arc;
 
@@ -45,15 +45,32 @@ pub struct TargetView {
 pub struct CollectionView {
     /// Its name.
     pub name: String,
-    /// Documents in it.
+    /// Documents that the reader may read.
     pub documents: usize,
-    /// Chunks in it.
+    /// Their chunks.
     pub chunks: usize,
+    /// Whether it can be searched; one whose folder does not open cannot.
+    pub available: bool,
+    /// Why it cannot, and the mend; for who may read everything, since paths are in it.
+    pub reason: Option<String>,
 }
 
 impl Engine {
-    /// The declared routes.
-    pub fn routes(&self) -> Vec<RouteView> {
+    /// The routes, with those marked whose models on this machine do not answer now.
+    pub async fn routes(&self) -> Vec<RouteView> {
+        let mut routes = self.declared_routes();
+        let now = routes.iter_mut().filter(|route| route.unavailable.is_none());
+        let now = now.map(async |route| {
+            if let Ok(model) = self.model(&route.name) {
+                route.unavailable = model.fault().await;
+            }
+        });
+        futures::future::join_all(now).await;
+        routes
+    }
+
+    /// The routes as they are declared.
+    pub fn declared_routes(&self) -> Vec<RouteView> {
         let view = |route: &crate::gateway::routes::Route| RouteView {
             name: route.name.clone(),
             description: route.description.clone(),
@@ -77,7 +94,7 @@ impl Engine {
         self.routes_list().iter().map(view).collect()
     }
 
-    /// The open collections by name, with what `reader` may read of them.
+    /// The collections by name, with what `reader` may read of them.
     pub fn collections(&self, reader: &Reader) -> Result<Vec<CollectionView>> {
         let view = |collection: &Arc<Collection>| {
             let statistics = collection.readable(reader)?;
@@ -85,9 +102,25 @@ impl Engine {
                 name: collection.name().to_owned(),
                 documents: statistics.documents,
                 chunks: statistics.chunks,
+                available: true,
+                reason: None,
             })
         };
-        self.open_collections().iter().map(view).collect()
+        let mut all: Vec<CollectionView> = self.open_collections().iter().map(view).collect::<Result<_>>()?;
+        let told = *reader == Reader::Everything;
+        all.extend(
+            self.broken_collections()
+                .into_iter()
+                .map(|(name, cause)| CollectionView {
+                    name,
+                    documents: 0,
+                    chunks: 0,
+                    available: false,
+                    reason: told.then_some(cause),
+                }),
+        );
+        all.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(all)
     }
 
     /// What is set for a collection.
@@ -101,7 +134,7 @@ impl Engine {
         blocking(move || collection.change_settings(change)).await
     }
 
-    /// Documents by URI, and how many there are.
+    /// How many documents `reader` may read, and one page of them by URI.
     pub fn documents(
         &self,
         collection: &str,
@@ -153,9 +186,9 @@ impl Engine {
         });
     }
 
-    /// The owner's conversations, latest first.
-    pub async fn conversations(&self, owner: &str) -> Result<Value> {
-        let rows = self.store().conversations(owner, 200).await?;
+    /// The owner's `limit` last conversations, latest first.
+    pub async fn conversations(&self, owner: &str, limit: usize) -> Result<Value> {
+        let rows = self.store().conversations(owner, limit).await?;
         Ok(json!({ "conversations": rows.iter().map(head).collect::<Vec<_>>() }))
     }
 

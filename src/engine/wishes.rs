@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 
@@ -24,13 +25,14 @@ pub(super) struct Wishes(Arc<Mutex<BTreeMap<String, watch::Sender<Wish>>>>);
 
 impl Wishes {
     /// A job begins; it is under way until what is returned is dropped.
-    pub fn begin(&self, id: &str) -> Wished {
+    pub fn begin(&self, id: &str, closing: CancellationToken) -> Wished {
         let (sender, wish) = watch::channel(Wish::Go);
         self.jobs().insert(id.to_owned(), sender);
         Wished {
             id: id.to_owned(),
             wishes: self.clone(),
             wish,
+            closing,
         }
     }
 
@@ -57,14 +59,20 @@ pub(super) struct Wished {
     id: String,
     wishes: Wishes,
     wish: watch::Receiver<Wish>,
+    /// Cancelled when the collection is to be deleted: the deletion waits for this job.
+    closing: CancellationToken,
 }
 
 impl Wished {
     /// Waits while the job is to pause; an error when it is to stop.
     pub async fn go(&mut self) -> Result<()> {
-        match self.wish.wait_for(|wish| *wish != Wish::Pause).await {
-            Ok(wish) if *wish == Wish::Stop => Err(stopped()),
-            _ => Ok(()),
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => Err(deleted()),
+            wish = self.wish.wait_for(|wish| *wish != Wish::Pause) => match wish {
+                Ok(wish) if *wish == Wish::Stop => Err(stopped()),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -72,6 +80,7 @@ impl Wished {
     pub async fn unless_stopped<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
+            () = self.closing.cancelled() => Err(deleted()),
             Ok(_) = self.wish.wait_for(|wish| *wish == Wish::Stop) => Err(stopped()),
             outcome = work => outcome,
         }
@@ -89,6 +98,10 @@ impl Drop for Wished {
     }
 }
 
+fn deleted() -> Error {
+    Error::Conflict("the collection was deleted meanwhile".into())
+}
+
 fn stopped() -> Error {
     Error::Conflict("the job was cancelled; what it had indexed stays, and nothing was deleted".into())
 }
@@ -100,7 +113,8 @@ mod tests {
     #[tokio::test]
     async fn a_job_does_what_is_wished_while_it_is_under_way() {
         let wishes = Wishes::default();
-        let mut job = wishes.begin("a");
+        let closing = CancellationToken::new();
+        let mut job = wishes.begin("a", closing.clone());
         assert!(job.go().await.is_ok() && wishes.set("a", Wish::Pause));
         assert!(!wishes.set("b", Wish::Pause));
         {
@@ -118,6 +132,11 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(wishes.of("a"), Some(Wish::Stop));
+        let mut other = wishes.begin("c", closing.clone());
+        wishes.set("c", Wish::Pause);
+        closing.cancel();
+        assert!(other.go().await.is_err(), "a job that pauses keeps no collection");
+        other.unless_stopped(async { Ok(()) }).await.unwrap_err();
         drop(job);
         assert!(wishes.of("a").is_none() && !wishes.set("a", Wish::Go));
     }

@@ -1,4 +1,4 @@
-//! Embeddings on this machine: an ONNX model read from a folder, run by ONNX Runtime.
+//! Embeddings on this machine: an ONNX model from a folder, or fetched by name where there is none, run by ONNX Runtime.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,8 @@ const CACHED_BYTES: u64 = 64 * 1024 * 1024;
 /// Which model to load, and with what.
 #[derive(Clone, Debug)]
 pub struct LocalModel {
-    /// Holds model.onnx, tokenizer.json, config.json, `special_tokens_map.json` and `tokenizer_config.json`.
+    /// Holds model.onnx, tokenizer.json, config.json, `special_tokens_map.json` and `tokenizer_config.json`; where it
+    /// is not there, a model of that name that the library knows is fetched beside it.
     pub folder: PathBuf,
     /// Name with precision, such as `all-MiniLM-L6-v2`.
     pub name: String,
@@ -184,7 +185,7 @@ impl Embedder for LocalEmbedder {
     }
 }
 
-/// Embeds one batch on a blocking thread.
+/// Embeds one batch; computes, so it is called on a blocking thread.
 type Runner = Arc<dyn Fn(&[String]) -> Result<Vec<Embedded>> + Send + Sync>;
 
 /// In the order of `texts`. Those of like length run together, because a batch is padded to its longest.

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod local;
 pub mod peer;
 pub mod portkey;
+pub mod reach;
 pub mod rerank;
 pub mod routes;
 pub mod secret;
@@ -73,4 +74,8 @@ pub type DeltaStream = BoxStream<'static, Result<Delta>>;
 pub trait ChatModel: Send + Sync {
     /// Resolves when the first delta is there, or fails; so a caller can still choose another route.
     fn stream(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Result<DeltaStream>>;
+    /// Why it would not answer now, and the mend, where that can be told at once and without a call to the model.
+    fn fault(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
+    }
 }

@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fault, Result};
 
 /// How long a running service may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,6 +72,12 @@ impl Peer {
             .await
     }
 
+    /// Removes what is there and reads JSON.
+    pub async fn delete(&self, path: &str) -> Result<Value> {
+        self.answer(self.client.delete(format!("{}{path}", self.address.url)))
+            .await
+    }
+
     /// Sends JSON and follows server-sent events: name and data of each. A lost connection is the last item.
     pub async fn events(&self, path: &str, body: &Value) -> Result<BoxStream<'static, Result<(String, Value)>>> {
         let request = self.client.post(format!("{}{path}", self.address.url)).json(body);
@@ -130,7 +136,19 @@ fn problem(status: reqwest::StatusCode, body: &Value) -> Error {
         401 | 403 => Error::Forbidden(detail),
         404 => Error::NotFound(detail),
         409 => Error::Conflict(detail),
-        400..500 => Error::bad_input("", detail),
+        400..500 => Error::BadInput {
+            detail,
+            faults: body["errors"].as_array().into_iter().flatten().map(fault).collect(),
+        },
+        503 if body["type"].as_str().is_some_and(|kind| kind.ends_with(":unavailable")) => Error::Unavailable(detail),
         _ => Error::Storage(detail),
+    }
+}
+
+fn fault(told: &Value) -> Fault {
+    let part = |key: &str| told[key].as_str().unwrap_or_default().to_owned();
+    Fault {
+        pointer: part("pointer"),
+        detail: part("detail"),
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::routes::Route;
 use super::secret::Secret;
 use super::stream::{Call, deltas, late};
-use super::{ChatModel, DeltaStream, config, failure};
+use super::{ChatModel, DeltaStream, config, failure, reach};
 use crate::config::without_password;
 use crate::error::{Error, Result, UpstreamKind};
 use crate::types::{Delta, Prompt, Role};
@@ -177,6 +177,20 @@ impl PortkeyModel {
 impl ChatModel for PortkeyModel {
     fn stream(&self, prompt: Arc<Prompt>) -> BoxFuture<'_, Result<DeltaStream>> {
         Box::pin(async move { self.call(&prompt).await })
+    }
+
+    fn fault(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async move {
+            if let Some(fault) = reach::fault(self.url.as_str()).await {
+                return Some(format!("{fault}; `make run` starts the gateway"));
+            }
+            let mut fault = None;
+            for target in &self.route.targets {
+                // One that answers, or is elsewhere, is enough.
+                fault = Some(reach::fault(target.base_url.as_deref()?).await?);
+            }
+            fault.map(|fault| format!("{fault}; start the model's server there"))
+        })
     }
 }
 

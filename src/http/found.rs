@@ -17,6 +17,7 @@ pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
         "results": found.passages.iter().map(result).collect::<Vec<_>>(),
         "total": total.0,
         "total_relation": if total.1 { "exact" } else { "at_least" },
+        "corrections": found.corrections.iter().map(correction).collect::<Vec<_>>(),
         "degraded": found.degraded,
         "took_ms": took_ms,
     });
@@ -28,7 +29,6 @@ pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
     if explain {
         value["trace"] = json!({
             "steps": found.trace.iter().map(step).collect::<Vec<_>>(),
-            "corrections": found.corrections.iter().map(correction).collect::<Vec<_>>(),
             "dropped": page.dropped.iter().map(dropped).collect::<Vec<_>>(),
             "not_reranked": page.not_reranked,
         });
@@ -137,12 +137,12 @@ mod tests {
             },
         };
         let expected = json!({
-            "results": [], "total": 7, "total_relation": "exact", "degraded": ["vector"], "took_ms": 9,
+            "results": [], "total": 7, "total_relation": "exact",
+            "corrections": [{ "word": "cahrt", "read_as": ["chart"] }], "degraded": ["vector"], "took_ms": 9,
         });
         assert_eq!(found(&nothing, false, 9), expected);
         let trace = json!({
             "steps": [{ "name": "fuse", "took_ms": 1.5, "count": 4 }],
-            "corrections": [{ "word": "cahrt", "read_as": ["chart"] }],
             "not_reranked": 0,
             "dropped": [],
         });

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod chat;
+pub mod collections;
 pub mod conversations;
 pub mod documents;
 pub mod filter;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -143,7 +144,8 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .merge(questions)
         .route("/v1/routes", get(models::routes))
-        .route("/v1/collections", get(models::collections))
+        .route("/v1/collections", get(collections::list))
+        .route("/v1/collections/{name}", delete(collections::remove))
         .route("/v1/collections/{name}/settings", get(settings::get).put(settings::put))
         .route("/v1/documents", get(documents::list).merge(put))
         .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))

@@ -79,7 +79,10 @@ pub async fn chat_completions(
     let owner = caller.owner.clone();
     let ask = ask(body, caller)?;
     if let Some(model) = ask.route.as_deref().filter(|model| *model != "auto") {
-        models::usable(state.engine(), model)?;
+        // As declared: whether its server answers shows in a moment, with the reason. Who errs hears what answers now.
+        if models::usable(&state.engine().declared_routes(), model).is_err() {
+            models::usable(&state.engine().routes().await, model)?;
+        }
     }
     let permit = state.stream_permit()?;
     if let Some(conversation) = &ask.conversation {

@@ -111,6 +111,7 @@ impl From<&Error> for Problem {
                 retry_after: Some(*retry_after),
                 ..plain(StatusCode::SERVICE_UNAVAILABLE, "overloaded")
             },
+            Error::Unavailable(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Error::Upstream(failure) => {
                 let (status, kind) = match failure.kind {
                     UpstreamKind::Unreachable => (StatusCode::SERVICE_UNAVAILABLE, "upstream-unreachable"),

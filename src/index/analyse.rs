@@ -214,8 +214,19 @@ pub fn is_humped(word: &str) -> bool {
         .any(|(small, next)| small && next.is_uppercase())
 }
 
-/// The terms of a query that highlights mark: all but stop words, or those when there is nothing else.
-pub fn wanted(query: &str, languages: &[Language]) -> BTreeSet<String> {
+/// What of a query highlights mark.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// All terms but stop words, or those when there is nothing else.
+    terms: BTreeSet<String>,
+    /// The identifiers.
+    codes: BTreeSet<String>,
+    /// Their words: `err` of `ERR_0042` means nothing within `ERR_0053`.
+    parts: BTreeSet<String>,
+}
+
+/// What highlights mark for `query`.
+pub fn wanted(query: &str, languages: &[Language]) -> Wanted {
     let mut all = BTreeSet::new();
     let mut telling = BTreeSet::new();
     for language in languages {
@@ -226,13 +237,41 @@ pub fn wanted(query: &str, languages: &[Language]) -> BTreeSet<String> {
             all.insert(term.text);
         }
     }
-    if telling.is_empty() { all } else { telling }
+    let codes = identifiers(query).into_iter().filter(|one| is_coded(one));
+    let codes: BTreeSet<String> = codes.collect();
+    let parts = codes.iter().flat_map(|code| words(code)).map(|word| word.text);
+    Wanted {
+        terms: if telling.is_empty() { all } else { telling },
+        parts: parts.collect(),
+        codes,
+    }
 }
 
-/// The byte ranges of `text` whose terms are wanted, in their order; those that touch are one.
-pub fn highlights(text: &str, wanted: &BTreeSet<String>, languages: &[Language]) -> Vec<Range<usize>> {
+fn is_coded(identifier: &str) -> bool {
+    is_code(identifier) || is_mixed(identifier)
+}
+
+/// Where other identifiers stand than those of `wanted`.
+fn foreign(text: &str, wanted: &Wanted) -> Vec<Range<usize>> {
+    if wanted.parts.is_empty() {
+        return Vec::new();
+    }
+    let own = |one: &str| wanted.codes.iter().any(|code| one.contains(code));
+    let others = identifier_ranges(text).into_iter();
+    let others = others.filter(|(one, _)| is_coded(one) && !own(one));
+    others.map(|(_, range)| range).collect()
+}
+
+/// The byte ranges of `text` whose terms are wanted, in their order; those that touch are one. Parts of an identifier
+/// that was asked for are not marked in another one.
+pub fn highlights(text: &str, wanted: &Wanted, languages: &[Language]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    let firsts: BTreeSet<u8> = wanted.iter().filter_map(|term| term.bytes().next()).collect();
+    let foreign = foreign(text, wanted);
+    let within = |word: &Word| {
+        let inside = |range: &Range<usize>| range.start <= word.range.start && word.range.end <= range.end;
+        wanted.parts.contains(&word.text) && foreign.iter().any(inside)
+    };
+    let firsts: BTreeSet<u8> = wanted.terms.iter().filter_map(|term| term.bytes().next()).collect();
     let all = !languages.iter().all(|language| language.keeps_beginnings());
     // Stemming costs most of the time: an ASCII word that begins otherwise is none of the wanted ones.
     let may = |word: &str| all || !word.is_ascii() || firsts.contains(&word.as_bytes()[0].to_ascii_lowercase());
@@ -240,12 +279,12 @@ pub fn highlights(text: &str, wanted: &BTreeSet<String>, languages: &[Language])
     for language in languages {
         let mut stemmer = language.stemmer();
         for word in &units {
-            let wanted = if word.unspaced {
-                wanted.contains(&word.text)
+            let is_wanted = if word.unspaced {
+                wanted.terms.contains(&word.text)
             } else {
-                wanted.contains(&stemmer.stem(word))
+                wanted.terms.contains(&stemmer.stem(word))
             };
-            if wanted {
+            if is_wanted && !within(word) {
                 found.push(word.range.clone());
             }
         }

@@ -143,6 +143,22 @@ fn highlights_of_several_languages_do_not_overlap() {
 }
 
 #[test]
+fn a_part_of_an_identifier_is_not_marked_in_another_one() {
+    let check = |query: &str, text: &str, expected: &[&str]| {
+        let languages = [Language::ENGLISH];
+        let marked = highlights(text, &wanted(query, &languages), &languages);
+        let marked: Vec<_> = marked.into_iter().map(|range| &text[range]).collect();
+        assert_eq!(marked, expected, "{query}");
+    };
+    let text = "ERR_0042 and ERR_0053, see err 42 and /errors/ERR_0042.";
+    check("ERR_0042", text, &["ERR", "0042", "err", "ERR", "0042"]);
+    // Who asks for the part alone gets it wherever it is.
+    check("err", text, &["ERR", "ERR", "err", "ERR"]);
+    check("the error ERR_0053", "an error: ERR_0042", &["error"]);
+    check("FB-30", "FB-30 and FB-40 of FB", &["FB", "30", "FB"]);
+}
+
+#[test]
 fn a_word_whose_stem_begins_otherwise_is_marked_too() {
     let check = |code: &str, query: &str, text: &str| {
         let languages = [Language::of_code(code).unwrap()];

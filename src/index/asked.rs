@@ -87,7 +87,10 @@ impl Asked {
 /// Reads `query` with the words that `snapshot` has.
 pub(super) fn understand(snapshot: &Snapshot, synonyms: &Synonyms, query: &Query) -> Result<Asked> {
     let vocabulary = Vocabulary::new(snapshot, query.reader());
-    let parsed = syntax::parse(query.text(), &|name| vocabulary.is_field(name));
+    let mut parsed = syntax::parse(query.text(), &|name| vocabulary.is_field(name));
+    for condition in &mut parsed.conditions {
+        syntax::in_any_case(condition, &|field| snapshot.directory().column(field));
+    }
     let understanding = Understanding {
         fields: snapshot.fields,
         languages: &snapshot.languages,
@@ -342,6 +345,8 @@ impl Understanding<'_> {
     }
 
     fn code(&mut self, identifier: String) {
+        // As a whole: highlights tell it from others that have a word of it.
+        self.mark(&identifier);
         let words = exact_words(&identifier);
         let code = Code { identifier, words };
         if !self.asked.codes.contains(&code) {

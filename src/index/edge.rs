@@ -14,7 +14,7 @@ use qdrant_edge::{
 };
 use serde_json::{Value, json};
 
-use self::beam::Beam;
+use self::beam::{Beam, Measured};
 use super::filter;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
@@ -37,8 +37,8 @@ struct Inner {
     folder: PathBuf,
     /// How many points there are; counting them takes longer than searching few.
     points: AtomicUsize,
-    /// How far a search looks.
-    beam: RwLock<Beam>,
+    /// How far a search looks where there are many points.
+    beam: RwLock<Measured>,
     /// Held by writes, flushes and optimising, which take turns: the engine's `flush` panics when a write is under way.
     fields: Mutex<settings::Fields>,
 }
@@ -57,9 +57,8 @@ impl EdgeStore {
     pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
         let (folder, place) = (folder.to_owned(), folder.to_owned());
         let (shard, beam) = blocking(move || {
-            let shard = open(&place, dimension)?;
-            let beam = beam::kept(&shard, &place)?;
-            Ok((Arc::new(shard), RwLock::new(beam)))
+            let beam = Measured::of(&place);
+            Ok((Arc::new(open(&place, dimension, beam.beam)?), RwLock::new(beam)))
         })
         .await?;
         let info = shard.info();
@@ -141,9 +140,23 @@ impl VectorStore for EdgeStore {
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(self.write(move |shard, _| {
-            shard.optimize().map_err(failed)?;
-            *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = beam::measured(shard, &inner.folder)?;
+            let measured = inner.beam().optimize(shard, &inner.folder)?;
+            *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = measured;
             Ok(())
+        }))
+    }
+
+    fn compact(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.write(|shard, _| {
+            if shard.info().points_count >= settings::EXACT_BELOW {
+                // Its graph would be built anew for each point; `optimize` does that for a fifth of them.
+                return Ok(());
+            }
+            let usual = shard.config().optimizers.clone();
+            shard.set_optimizers_config(settings::eager(&usual)).map_err(failed)?;
+            let compacted = shard.optimize();
+            shard.set_optimizers_config(usual).map_err(failed)?;
+            compacted.map(|_| ()).map_err(failed)
         }))
     }
 }
@@ -152,9 +165,9 @@ fn failed(cause: impl std::fmt::Display) -> Error {
     Error::storage("the vectors failed", cause)
 }
 
-fn open(folder: &Path, dimension: usize) -> Result<EdgeShard> {
+fn open(folder: &Path, dimension: usize, beam: Beam) -> Result<EdgeShard> {
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let config = settings::config(dimension);
+    let config = settings::config(dimension, beam);
     let made = folder.join("edge_config.json").exists();
     let shard = if made {
         settings::trim_log(folder).map_err(failed)?;
@@ -178,6 +191,10 @@ fn update(shard: &EdgeShard, operation: PointOperations) -> Result<()> {
 }
 
 impl Inner {
+    fn beam(&self) -> Measured {
+        *self.beam.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn search(&self, vector: &[f32], filter: &Filter, reader: &Reader, k: usize) -> Result<Vec<Hit>> {
         let points = self.points.load(Ordering::Relaxed);
         if k == 0 || points == 0 {
@@ -185,7 +202,11 @@ impl Inner {
         }
         let (relaxed, same) = filter::relax(filter);
         let asked = condition(&relaxed, reader)?;
-        let beam = *self.beam.read().unwrap_or_else(PoisonError::into_inner);
+        let beam = if points < settings::EXACT_BELOW {
+            Beam::Exact
+        } else {
+            self.beam().beam
+        };
         let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
         loop {
             let found = self.shard.query(QueryRequest {

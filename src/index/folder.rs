@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Identity;
+use super::{Identity, durable};
 use crate::error::{Error, Result};
 
 /// Says with what a collection was made; the last file that is written when one is made.
@@ -49,13 +49,11 @@ pub(super) fn is_made(folder: &Path, name: &str, asked: &Identity) -> Result<boo
     Err(Error::Conflict(detail))
 }
 
-/// Written aside and renamed, so that a crash leaves no half file.
+/// A crash leaves no half file.
 pub(super) fn write_identity(folder: &Path, identity: &Identity) -> Result<()> {
     let failed = |cause: std::io::Error| Error::storage("cannot write `identity.json`", cause);
     let bytes = serde_json::to_vec_pretty(identity).map_err(|cause| Error::Internal(cause.to_string()))?;
-    let aside = folder.join("identity.json.new");
-    std::fs::write(&aside, bytes).map_err(failed)?;
-    std::fs::rename(&aside, folder.join(IDENTITY)).map_err(failed)
+    durable::write(&folder.join(IDENTITY), &bytes).map_err(failed)
 }
 
 /// The same error with what to do about it: a broken file does not mend itself.

@@ -1,12 +1,15 @@
 //! How two legs become one list, as a collection's settings say it; `engine::fuse` carries it out.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
 /// Weights where nothing was fitted; docs/quality.md has the figures.
 const VECTOR_WEIGHT: f64 = 0.5;
 const COVERAGE_WEIGHT: f64 = 0.25;
+/// The fields of `Weights`, in the order of `Weights::to_array`.
+const LEARNED: [&str; 4] = ["lexical", "vector", "lexical_log", "coverage"];
 
 /// A way to make one list of two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +74,44 @@ impl Fusion {
         }
     }
 
+    /// Reads it; every fault has its place and says what is allowed there.
+    pub fn read(value: Value) -> Result<Self> {
+        let wrong = |key: &str, detail: String| {
+            let place = if key.is_empty() {
+                String::new()
+            } else {
+                format!("/{key}")
+            };
+            Err(Error::bad_input(&format!("/fusion{place}"), detail))
+        };
+        let kinds = "`convex`, `reciprocal_rank` or `learned`";
+        let Some(kind) = value["kind"].as_str() else {
+            return wrong("", format!("`fusion` is an object with a `kind`: {kinds}"));
+        };
+        let wanted: &[&str] = match kind {
+            "convex" => &["vector_weight", "coverage_weight"],
+            "reciprocal_rank" => &["k", "vector_weight"],
+            "learned" => &LEARNED,
+            other => return wrong("kind", format!("no fusion is named `{other}`; use {kinds}")),
+        };
+        for key in wanted {
+            match &value[*key] {
+                Value::Null => return wrong(key, format!("`{key}` is missing; `{kind}` needs it")),
+                weight if !weight.is_number() => return wrong(key, format!("`{key}` is a number")),
+                _ => {}
+            }
+        }
+        let mut keys = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+        if let Some(other) = keys.find(|key| *key != "kind" && !wanted.contains(key)) {
+            let names: Vec<String> = wanted.iter().map(|key| format!("`{key}`")).collect();
+            return wrong(
+                other,
+                format!("`{kind}` has no `{other}`; it has {}", names.join(" and ")),
+            );
+        }
+        serde_json::from_value(value).map_err(|cause| Error::Internal(cause.to_string()))
+    }
+
     /// Whether it can be carried out.
     pub fn check(&self) -> Result<()> {
         let wrong = |key: &str, why: &str| Err(Error::bad_input(&format!("/fusion/{key}"), format!("`{key}` {why}")));
@@ -84,8 +125,11 @@ impl Fusion {
                 wrong("coverage_weight", "goes from 0 to 10")
             }
             Self::ReciprocalRank { k, .. } if !(0.0..=1e6).contains(k) => wrong("k", "goes from 0 to 1000000"),
-            Self::Learned(weights) if !weights.to_array().iter().all(|weight| weight.abs() <= 1e3) => {
-                wrong("weights", "go from -1000 to 1000")
+            Self::Learned(weights) => {
+                let mut named = LEARNED.iter().zip(weights.to_array());
+                named
+                    .find(|(_, weight)| weight.is_nan() || weight.abs() > 1e3)
+                    .map_or(Ok(()), |(key, _)| wrong(key, "goes from -1000 to 1000"))
             }
             _ => Ok(()),
         }

@@ -8,6 +8,7 @@ mod confirm;
 mod coverage;
 pub mod directory;
 mod display;
+pub mod durable;
 pub mod edge;
 mod embeddings;
 pub mod filter;
@@ -35,6 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
@@ -116,6 +118,7 @@ pub struct Collection {
     settings: settings::Kept,
     /// What the sweep found and nobody has mended since.
     incomplete: OnceCell<Incomplete>,
+    closing: CancellationToken,
 }
 
 impl Collection {
@@ -150,6 +153,7 @@ impl Collection {
             writer,
             settings,
             incomplete: OnceCell::new(),
+            closing: CancellationToken::new(),
         };
         collection.swept().await?;
         Ok(Arc::new(collection))
@@ -158,6 +162,16 @@ impl Collection {
     /// The collection's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// It is to go: who works on it for long is to end.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Cancelled once the collection is to go.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.closing
     }
 
     /// What the query means here; computes, so call it from a blocking thread.
@@ -320,7 +334,8 @@ impl Collection {
 
     /// Takes texts that were replaced or removed off the disk; may take long, reading and writing go on.
     pub async fn compact(&self) -> Result<()> {
-        self.writer.compact(&self.lexical).await
+        let compacted = self.writer.compact(&self.lexical).await;
+        self.vectors.compact().await.and(compacted)
     }
 
     /// Merges what many small writes left behind, so that searches look into little; may take minutes.

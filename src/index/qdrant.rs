@@ -195,6 +195,11 @@ impl VectorStore for QdrantStore {
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
     }
+
+    /// And vacuums by itself.
+    fn compact(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// The client's deadline covers each request; this one covers connecting and retries, too. Boxed, since the

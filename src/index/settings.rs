@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::durable;
 use super::fusion::Fusion;
 use super::synonyms::{self, Synonyms};
 use crate::error::{Error, Result};
@@ -23,19 +25,29 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// These settings with what `change` names; what it does not name stays.
+    /// These settings with what `change` names; what it does not name stays. Every fault has its place.
     pub fn changed(&self, change: Value) -> Result<Self> {
-        let mut whole = serde_json::to_value(self).map_err(|cause| Error::Internal(cause.to_string()))?;
-        let (Value::Object(fields), Value::Object(changes)) = (&mut whole, change) else {
+        let Value::Object(changes) = change else {
             let detail = "settings are an object such as {\"synonyms\": [[\"cv\", \"resume\"]]}";
             return Err(Error::bad_input("", detail));
         };
-        fields.extend(changes);
-        let settings: Self = serde_json::from_value(whole).map_err(|cause| {
-            let known =
-                "the settings are `synonyms`, a list of lists, `fusion`, an object, and `decline_below`, a number";
-            Error::bad_input("", format!("{cause}; {known}"))
-        })?;
+        let mut settings = self.clone();
+        for (key, value) in changes {
+            match key.as_str() {
+                "synonyms" => settings.synonyms = part(&key, value, "a list of lists, such as [[\"cv\", \"resume\"]]")?,
+                "fusion" => settings.fusion = Fusion::read(value)?,
+                "decline_below" => settings.decline_below = part(&key, value, "a number from 0 to 1, or null")?,
+                _ => {
+                    let known = "the settings are `synonyms`, a list of lists, `fusion`, an object, and \
+                                 `decline_below`, a number";
+                    let detail = format!("no setting is named `{key}`; {known}");
+                    return Err(Error::bad_input(
+                        &format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+                        detail,
+                    ));
+                }
+            }
+        }
         settings.check()?;
         Ok(settings)
     }
@@ -47,6 +59,11 @@ impl Settings {
         }
         synonyms::check(&self.synonyms, "/synonyms")
     }
+}
+
+/// One setting in its shape, or what that is.
+fn part<T: DeserializeOwned>(key: &str, value: Value, shape: &str) -> Result<T> {
+    serde_json::from_value(value).map_err(|_| Error::bad_input(&format!("/{key}"), format!("`{key}` is {shape}")))
 }
 
 /// The settings of an open collection, on disk and ready for queries.
@@ -92,10 +109,7 @@ impl Kept {
         let failed = |cause: std::io::Error| Error::storage("cannot write `settings.json`", cause);
         let bytes =
             serde_json::to_vec_pretty(&written(&settings)?).map_err(|cause| Error::Internal(cause.to_string()))?;
-        // Written aside and renamed, so that a crash leaves no half file.
-        let aside = self.file.with_extension("json.new");
-        std::fs::write(&aside, bytes).map_err(failed)?;
-        std::fs::rename(&aside, &self.file).map_err(failed)?;
+        durable::write(&self.file, &bytes).map_err(failed)?;
         let synonyms = Arc::new(Synonyms::new(&settings.synonyms));
         *self.synonyms.write().unwrap_or_else(PoisonError::into_inner) = synonyms;
         *now = Arc::new(settings.clone());
@@ -144,25 +158,43 @@ mod tests {
     fn a_faulty_change_is_told_and_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::open(folder.path()).unwrap();
-        let check = |change: Value, words: &str| {
-            let error = kept.change(change).unwrap_err().to_string();
-            assert!(error.contains(words), "{error}");
+        let check = |change: Value, pointer: &str, words: &str| {
+            let Err(Error::BadInput { detail, faults }) = kept.change(change) else {
+                panic!("`{pointer}` was accepted");
+            };
+            assert!(detail.contains(words), "{detail}");
+            assert_eq!(faults[0].pointer, pointer, "{detail}");
+            for rust in ["invalid type", "sequence", "f64", "variant", "struct"] {
+                assert!(!detail.contains(rust), "{detail}");
+            }
             assert_eq!(*kept.now(), Settings::default());
         };
-        check(json!([]), "an object such as");
-        check(json!({ "synonims": [] }), "synonims");
-        check(json!({ "synonyms": "cv" }), "list of lists");
-        check(json!({ "synonyms": [["cv"]] }), "2 to 32");
-        check(json!({ "decline_below": 2 }), "from 0 to 1");
-        check(json!({ "fusion": { "kind": "magic" } }), "magic");
-        check(json!({ "fusion": { "kind": "learned", "lexical": 1.0 } }), "vector");
-        let convex = |vector: f64, coverage: f64| json!({ "fusion": { "kind": "convex", "vector_weight": vector, "coverage_weight": coverage } });
-        check(convex(1.5, 0.0), "from 0 to 1");
-        check(convex(0.5, -1.0), "from 0 to 10");
+        check(json!([]), "", "an object such as");
+        check(json!({ "synonims": [] }), "/synonims", "synonims");
+        check(json!({ "synonyms": "cv" }), "/synonyms", "list of lists");
+        check(json!({ "synonyms": [["cv"]] }), "/synonyms/0", "2 to 32");
+        check(json!({ "decline_below": 2 }), "/decline_below", "from 0 to 1");
+        check(json!({ "decline_below": "much" }), "/decline_below", "from 0 to 1");
+        let fusion = |fusion: Value| json!({ "fusion": fusion });
+        check(fusion(json!("convex")), "/fusion", "`kind`");
+        check(fusion(json!({ "kind": "magic" })), "/fusion/kind", "magic");
+        check(
+            fusion(json!({ "kind": "learned", "lexical": 1.0 })),
+            "/fusion/vector",
+            "is missing",
+        );
+        let convex = |vector: Value, coverage: Value| {
+            fusion(json!({ "kind": "convex", "vector_weight": vector, "coverage_weight": coverage }))
+        };
+        check(convex(json!("half"), json!(0)), "/fusion/vector_weight", "a number");
+        check(convex(json!(1.5), json!(0)), "/fusion/vector_weight", "from 0 to 1");
+        check(convex(json!(0.5), json!(-1)), "/fusion/coverage_weight", "from 0 to 10");
         let ranks = json!({ "kind": "reciprocal_rank", "k": -1, "vector_weight": 0.5 });
-        check(json!({ "fusion": ranks }), "`k`");
+        check(fusion(ranks), "/fusion/k", "`k`");
+        let ranks = json!({ "kind": "reciprocal_rank", "k": 60, "vector_weight": 0.5, "weight": 1 });
+        check(fusion(ranks), "/fusion/weight", "`k` and `vector_weight`");
         let weights = json!({ "kind": "learned", "lexical": 1.0, "vector": 1e9, "lexical_log": 0.0, "coverage": 0.0 });
-        check(json!({ "fusion": weights }), "-1000 to 1000");
+        check(fusion(weights), "/fusion/vector", "-1000 to 1000");
         assert!(!folder.path().join("settings.json").exists());
     }
 

@@ -1,10 +1,13 @@
 //! What a reader can type beside words: "phrases", -exclusions and field:value. Pure; no text makes it fail.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Number, Value};
 
 use super::analyse::is_unspaced;
+use super::directory::Column;
 use crate::types::Filter;
 
 /// No word, field or value that means something is longer.
@@ -130,6 +133,24 @@ fn equals(field: &str, value: &str) -> Filter {
         }
     }
     Filter::In(field.to_owned(), values)
+}
+
+/// Adds to what was typed the values of the collection that differ from it in capitals alone: nobody who types
+/// `department:finance` knows how it is written in the documents.
+pub fn in_any_case(condition: &mut Filter, column: &dyn Fn(&str) -> Arc<Column>) {
+    match condition {
+        Filter::Not(part) => in_any_case(part, column),
+        Filter::In(field, values) => {
+            let lower = |value: &Value| value.as_str().map(str::to_lowercase);
+            let typed: BTreeSet<String> = values.iter().filter_map(lower).collect();
+            for value in column(field).values() {
+                if lower(value).is_some_and(|text| typed.contains(&text)) && !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What is between the mark at the start of `rest` and the next one, and the length with both.

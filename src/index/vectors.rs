@@ -38,4 +38,6 @@ pub trait VectorStore: Send + Sync {
     fn flush(&self) -> BoxFuture<'_, Result<()>>;
     /// Builds indexes and merges segments where that pays; may take minutes, searches go on.
     fn optimize(&self) -> BoxFuture<'_, Result<()>>;
+    /// Takes removed points off the disk where that takes no more than a moment.
+    fn compact(&self) -> BoxFuture<'_, Result<()>>;
 }

@@ -22,17 +22,30 @@ impl Store {
     /// that they supported become `[removed]`. Ranges of the other citations still cover what they covered.
     pub async fn erase_document(&self, collection: &str, document: DocumentId) -> Result<u64> {
         let document = document.to_string();
+        let found = "select message, json_extract(passage, '$.number') from sources \
+                     where json_extract(passage, '$.collection') = ?1 and document = ?2";
+        let gone = "delete from sources where json_extract(passage, '$.collection') = ?1 and document = ?2";
+        self.erase([found, gone], [collection, &document]).await
+    }
+
+    /// The same for all documents of `collection`.
+    pub async fn erase_collection(&self, collection: &str) -> Result<u64> {
+        let found = "select message, json_extract(passage, '$.number') from sources \
+                     where json_extract(passage, '$.collection') = ?1 and ?2 = ''";
+        let gone = "delete from sources where json_extract(passage, '$.collection') = ?1 and ?2 = ''";
+        self.erase([found, gone], [collection, ""]).await
+    }
+
+    /// Erases the sources that the first statement finds and the second one deletes, both with the same arguments.
+    async fn erase(&self, [found, gone]: [&'static str; 2], arguments: [&str; 2]) -> Result<u64> {
         let mut transaction = self.begin(WHAT).await?;
         // A citation has the number of its source, and the source knows its collection.
-        let sources: Vec<(String, i64)> = sqlx::query_as(
-            "select message, json_extract(passage, '$.number') from sources \
-             where document = ?1 and json_extract(passage, '$.collection') = ?2",
-        )
-        .bind(&document)
-        .bind(collection)
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(failed(WHAT))?;
+        let sources: Vec<(String, i64)> = sqlx::query_as(found)
+            .bind(arguments[0])
+            .bind(arguments[1])
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(failed(WHAT))?;
         let mut numbers: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
         for (message, number) in sources {
             numbers.entry(message).or_default().insert(number);
@@ -42,9 +55,9 @@ impl Store {
                 .await
                 .map_err(failed(WHAT))?;
         }
-        sqlx::query("delete from sources where document = ?1 and json_extract(passage, '$.collection') = ?2")
-            .bind(&document)
-            .bind(collection)
+        sqlx::query(gone)
+            .bind(arguments[0])
+            .bind(arguments[1])
             .execute(&mut *transaction)
             .await
             .map_err(failed(WHAT))?;

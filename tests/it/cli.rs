@@ -40,6 +40,91 @@ async fn what_is_not_there_is_a_failure_and_only_a_wrong_option_is_wrong_use() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn for_a_script_a_failure_is_json_too() {
+    let app = TestApp::start().await;
+    app.leave_address();
+    let check = async |arguments: &[&str], code: i32, kind: &str, pointer: Option<&str>| {
+        let (ended, out, notes) = run(&app.data, arguments).await;
+        let error = &serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("no JSON: {out} {notes}"))["error"];
+        assert_eq!(ended, Some(code), "{error}");
+        assert_eq!(error["type"], format!("urn:portolan:problem:{kind}"), "{error}");
+        assert!(error["status"].is_u64() && error["title"].is_string(), "{error}");
+        assert!(notes.contains(error["detail"].as_str().unwrap()), "{error} {notes}");
+        assert_eq!(error["errors"][0]["pointer"].as_str(), pointer, "{error}");
+    };
+    check(&["search", "x", "--json", "--collection", "none"], 1, "not-found", None).await;
+    check(
+        &["search", "x", "--json", "--limit", "0"],
+        2,
+        "bad-input",
+        Some("/limit"),
+    )
+    .await;
+    check(
+        &["search", "x", "--json", "--sort", "date:down"],
+        2,
+        "bad-input",
+        Some("/sort"),
+    )
+    .await;
+    check(&["search", "x", "--json", "--limit", "many"], 2, "bad-input", None).await;
+    let (_, out, _) = run(&app.data, &["search", "x", "--limit", "0"]).await;
+    assert_eq!(out, "");
+    let (_, out, _) = run(&app.data, &["search", "--json"]).await;
+    assert!(out.contains("required arguments were not provided: <QUERY>\""), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_shows_what_was_found_and_for_which_words() {
+    let app = TestApp::indexed().await;
+    let before = "A sentence about nothing in particular. ".repeat(20);
+    let text = format!("# Sextant\n\n{before}The sextant hangs in the chart room.");
+    app.put(json!({ "uri": "sextant.md", "text": text })).await;
+    app.leave_address();
+    let search = async |arguments: &[&str]| {
+        let (code, out, notes) = run(&app.data, arguments).await;
+        assert_eq!(code, Some(0), "{notes}");
+        out
+    };
+    let out = search(&["search", "hangs", "--mode", "lexical"]).await;
+    assert!(
+        out.contains("The sextant hangs in the chart room.\n1 passage\n"),
+        "{out}"
+    );
+    assert!(!out.contains('\u{1b}'), "no terminal reads this: {out}");
+    let out = search(&["search", "sextnat hangs", "--mode", "lexical"]).await;
+    assert!(
+        out.starts_with("no document has \"sextnat\"; searched for \"sextant\"\n"),
+        "{out}"
+    );
+    let out = search(&["search", "every", "--mode", "lexical", "--limit", "1"]).await;
+    assert!(out.ends_with("\n1 of 2 passages\n"), "{out}");
+    // A query may begin with a hyphen.
+    let out = search(&["search", "-hangs every", "--mode", "lexical"]).await;
+    assert!(out.ends_with("\n2 passages\n"), "{out}");
+    let out = search(&["search", "-plumb", "--mode", "lexical"]).await;
+    assert_eq!(out, "nothing was found\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_is_deleted_only_by_who_says_so() {
+    let app = TestApp::indexed().await;
+    app.leave_address();
+    let (code, out, _) = run(&app.data, &["collections"]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "default: 2 documents, 2 chunks\n"));
+    let (code, _, problem) = run(&app.data, &["collections", "delete", "default"]).await;
+    assert!(
+        code == Some(2) && problem.contains("2 documents") && problem.contains("--yes"),
+        "{problem}"
+    );
+    assert_eq!(app.get("/v1/documents").await.0, 200);
+    let (code, out, _) = run(&app.data, &["collections", "delete", "default", "--yes"]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "`default` is deleted\n"));
+    let (code, _, problem) = run(&app.data, &["collections", "delete", "default", "--yes"]).await;
+    assert!(code == Some(1) && problem.contains("no collection named"), "{problem}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_ends_at_the_models_limit_says_so() {
     let app = TestApp::indexed().await;
     app.leave_address();
@@ -55,10 +140,10 @@ async fn a_folder_of_nothing_that_can_be_read_fails_and_tells_what_can() {
     let app = TestApp::start().await;
     app.leave_address();
     let place = tempfile::tempdir().unwrap();
-    std::fs::write(place.path().join("a.docx"), "data").unwrap();
+    std::fs::write(place.path().join("a.png"), "\0\u{1}\u{2}").unwrap();
     let (code, text, _) = run(&app.data, &["index", place.path().to_str().unwrap()]).await;
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("1 docx") && text.contains("markdown"), "{text}");
+    assert!(text.contains("1 png") && text.contains("Markdown"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

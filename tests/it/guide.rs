@@ -1,38 +1,93 @@
-//! The requests of docs/search.md: each can be pasted, and is answered.
+//! The requests of docs/search.md and docs/api.md: each can be pasted, and is answered.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, eventually};
 
 #[tokio::test]
-async fn every_request_of_the_guide_is_answered() {
+async fn every_request_of_the_search_guide_is_answered() {
     let app = TestApp::indexed().await;
-    let guide = include_str!("../../docs/search.md").replace("\\\n", " ");
-    let requests: Vec<&str> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
-    assert!(requests.len() > 10, "{requests:?}");
-    for line in requests {
-        let path = between(line, "127.0.0.1:8080", [' ', '\'']);
-        let body = line.split_once("-d '").map(|(_, body)| body.trim_end_matches('\''));
-        let method = match (line.contains("-X PUT"), body) {
-            (true, _) => "PUT",
-            (false, Some(_)) => "POST",
-            (false, None) => "GET",
-        };
-        let mut request = app.request(method, path);
-        if let Some(body) = body {
-            let body: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
-            request = request.json(&body);
-        }
-        if line.contains("Bearer $TOKEN") {
-            request = request.bearer_auth("operator");
-        }
-        let response = request.send().await.unwrap();
-        let status = response.status();
-        assert_eq!(status, 200, "{line}: {}", response.text().await.unwrap());
-    }
+    assert!(paste(&app, include_str!("../../docs/search.md")).await > 10);
 }
 
-fn between<'a>(line: &'a str, start: &str, ends: [char; 2]) -> &'a str {
+#[tokio::test]
+async fn every_request_of_the_interface_guide_is_answered() {
+    let app = TestApp::indexed().await;
+    assert!(paste(&app, include_str!("../../docs/api.md")).await > 25);
+}
+
+/// Sends every request of a guide in its order, with what earlier ones gave; tells how many there were.
+async fn paste(app: &TestApp, guide: &str) -> usize {
+    let guide = guide.replace("\\\n", " ").replace("'$PWD'", env!("CARGO_MANIFEST_DIR"));
+    let mut given: BTreeMap<&str, String> = BTreeMap::new();
+    let mut count = 0;
+    // Files are sent by other tests.
+    for line in guide.lines().filter(|line| is_request(line) && !line.contains(" -F ")) {
+        let mut line = line.to_owned();
+        for (name, value) in &given {
+            line = line
+                .replace(&format!("'${name}'"), value)
+                .replace(&format!("${name}"), value);
+        }
+        let (status, answer) = send(app, &line).await;
+        assert!(status == 200 || status == 202, "{line}: {status} {answer}");
+        given.extend(gives(&answer));
+        if let Some(job) = given.get("JOB").filter(|_| status == 202) {
+            let path = format!("/v1/jobs/{job}");
+            eventually(async || (app.get(&path).await.1["state"] == "done").then_some(())).await;
+        }
+        count += 1;
+    }
+    count
+}
+
+fn is_request(line: &str) -> bool {
+    line.starts_with("curl ") || line.contains("=$(curl ")
+}
+
+/// What later requests name of an answer.
+fn gives(answer: &Value) -> Vec<(&'static str, String)> {
+    let places = [
+        ("CONVERSATION", "/conversations/0/id"),
+        ("DOCUMENT", "/documents/0/id"),
+        ("JOB", "/job"),
+    ];
+    let found = places
+        .iter()
+        .filter_map(|(name, place)| Some((*name, answer.pointer(place)?.as_str()?.to_owned())));
+    found.collect()
+}
+
+async fn send(app: &TestApp, line: &str) -> (u16, Value) {
+    let path = between(line, "127.0.0.1:8080", &[' ', '\'', '"']);
+    let body = line.split_once("-d '").map(|(_, body)| {
+        let end = body.rfind('}').map_or(0, |end| end + 1);
+        // What follows in the same line works on the answer.
+        let body = body.split_once("' ").map_or(&body[..end], |(body, _)| body);
+        serde_json::from_str::<Value>(body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    });
+    let method = match line.split_once("-X ") {
+        Some((_, named)) => named.split(' ').next().unwrap(),
+        None if body.is_some() => "POST",
+        None => "GET",
+    };
+    let mut request = app.request(method, path);
+    if let Some(body) = &body {
+        request = request.json(body);
+    }
+    if line.contains("Bearer $TOKEN") {
+        request = request.bearer_auth("operator");
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    // Events and metrics are no JSON.
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn between<'a>(line: &'a str, start: &str, ends: &[char]) -> &'a str {
     let (_, rest) = line.split_once(start).unwrap_or_else(|| panic!("no address in {line}"));
     rest.split(ends).next().unwrap()
 }

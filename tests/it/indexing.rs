@@ -247,23 +247,23 @@ async fn a_part_of_an_indexed_folder_keeps_its_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_skipped_is_counted_by_kind() {
     let (app, place) = (TestApp::start().await, tempfile::tempdir().unwrap());
-    for name in ["a.docx", "b.DOCX", "c.rs", "LICENSE"] {
-        write(place.path(), name, "data");
+    for name in ["a.png", "b.PNG", "c.exe", "core"] {
+        write(place.path(), name, "\0\u{1}\u{2}");
     }
     let job = index(&app, "default", place.path()).await;
     assert_eq!(
         job["skipped"],
-        json!({ "docx": 2, "rs": 1, "without extension": 1 }),
+        json!({ "png": 2, "exe": 1, "without extension": 1 }),
         "{job}"
     );
     assert!(
-        job["errors"][0]["detail"].as_str().unwrap().contains("markdown"),
+        job["errors"][0]["detail"].as_str().unwrap().contains("Markdown"),
         "{job}"
     );
     write(place.path(), "a.md", "alpha");
     let job = index(&app, "default", place.path()).await;
     assert_eq!(
-        (&job["skipped"]["docx"], &job["errors"]),
+        (&job["skipped"]["png"], &job["errors"]),
         (&json!(2), &json!([])),
         "{job}"
     );

@@ -6,6 +6,7 @@ mod answers;
 mod app;
 mod cache;
 mod cli;
+mod collections;
 mod events;
 mod failures;
 mod golden;

@@ -136,6 +136,13 @@ async fn a_model_that_nobody_can_use_is_not_found() {
             assert_eq!(answer["error"]["param"], "model", "{answer}");
         }
     }
+    let (_, answer) = app.post(PATH, &ask("gpt-9")).await;
+    let words = answer["error"]["message"].as_str().unwrap();
+    assert!(
+        words.contains("`extractive`") && !words.contains("`keyless`"),
+        "{words}"
+    );
+    assert!(!words.contains("`refused`"), "its server is down: {words}");
     let (_, answer) = app.post(PATH, &ask("keyless")).await;
     assert!(
         answer["error"]["message"].as_str().unwrap().contains("SOME_KEY"),
@@ -190,5 +197,19 @@ async fn the_routes_are_the_models() {
         "{list}"
     );
     assert!(!ids.contains(&&json!("keyless")), "{list}");
+    // Its server is down.
+    assert!(!ids.contains(&&json!("refused")), "{list}");
+    assert_eq!(app.get("/v1/models/refused").await.0, 404);
+    let (_, routes) = app.get("/v1/routes").await;
+    let routes = routes["routes"].as_array().unwrap();
+    let down = routes.iter().find(|route| route["name"] == "refused").unwrap();
+    assert_eq!(down["available"], false, "{down}");
+    assert!(
+        down["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nothing answers at 127.0.0.1"),
+        "{down}"
+    );
     assert_eq!(app.get("/v1/models/backups").await.1["object"], "model");
 }

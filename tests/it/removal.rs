@@ -44,6 +44,26 @@ async fn a_removed_document_leaves_no_quote_in_stored_answers() {
 }
 
 #[tokio::test]
+async fn as_many_conversations_are_listed_as_are_asked_for() {
+    let app = TestApp::indexed().await;
+    for _ in 0..3 {
+        app.chat(&json!({ "message": QUESTION })).await;
+    }
+    let count = async |path: &str| app.get(path).await.1["conversations"].as_array().map(Vec::len);
+    assert_eq!(count("/v1/conversations").await, Some(3));
+    assert_eq!(count("/v1/conversations?limit=2").await, Some(2));
+    for limit in ["0", "201"] {
+        let (status, problem) = app.get(&format!("/v1/conversations?limit={limit}")).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (400, &json!("/limit")),
+            "{problem}"
+        );
+    }
+    assert_eq!(app.get("/v1/conversations?page=2").await.0, 400);
+}
+
+#[tokio::test]
 async fn a_removed_conversation_is_gone() {
     let app = TestApp::indexed().await;
     let events = app.chat(&json!({ "message": QUESTION })).await;

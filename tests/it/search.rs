@@ -161,6 +161,27 @@ async fn the_total_counts_what_matches_and_not_the_page() {
 }
 
 #[tokio::test]
+async fn in_the_order_of_a_field_only_what_has_the_words_counts() {
+    let app = open().await;
+    // Every document is among the 100 nearest.
+    let nearest = json!({ "query": "painted", "facets": ["department"], "group_by": "document" });
+    let sorted =
+        json!({ "query": "painted", "facets": ["department"], "group_by": "document", "sort": [{ "field": "date" }] });
+    let words = json!({ "query": "painted", "mode": "lexical", "facets": ["department"], "group_by": "document" });
+    let [nearest, sorted, words] = [
+        search(&app, nearest).await,
+        search(&app, sorted).await,
+        search(&app, words).await,
+    ];
+    assert!(nearest["total"].as_u64() > words["total"].as_u64(), "{nearest}");
+    assert_eq!(
+        (&sorted["total"], &sorted["facets"]),
+        (&words["total"], &words["facets"])
+    );
+    assert_eq!(results(&sorted).len(), results(&words).len());
+}
+
+#[tokio::test]
 async fn a_field_decides_the_order_and_what_lacks_it_comes_last() {
     let app = open().await;
     let check = async |sort: Value, expected: &[&str]| {

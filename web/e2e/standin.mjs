@@ -77,7 +77,7 @@ async function answer(request, response) {
   if (parts[1] === "chat") return chat(body, response);
   if (parts[1] === "search") return json(response, { results: passages(body.query.split(/\s+/)), total: 2, total_relation: "exact", facets: { department: [{ value: "hr", count: 2 }] }, degraded: body.mode === "vector" ? ["vector"] : [], took_ms: 3.4 });
   if (parts[1] === "suggest") return json(response, { completions: [{ text: "Leave policy", kind: "title", documents: 1 }], results: [], took_ms: 1 });
-  if (parts[1] === "collections") return json(response, { collections: [{ name: "default", documents: 1, chunks: 2 }] });
+  if (parts[1] === "collections") return json(response, { collections: [{ name: "default", documents: 1, chunks: 2, available: true }] });
   if (parts[1] === "routes") return json(response, { routes: [
     { name: "extractive", description: "Verbatim sentences, no model", kind: "extractive", default: false, available: true, targets: [] },
     { name: "demo-llm", description: "A small local model", kind: "gateway", default: true, available: true, targets: [] },

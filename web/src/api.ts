@@ -78,7 +78,7 @@ export function suggest(typed: string, collection: string, signal: AbortSignal):
 }
 
 export const routes = () => get<{ routes: Route[] }>("v1/routes").then((body) => body.routes);
-export const collections = () => get<{ collections: Collection[] }>("v1/collections").then((body) => body.collections);
+export const collections = () => get<{ collections: Collection[] }>("v1/collections").then((body) => body.collections.filter((one) => one.available));
 /** The first documents of a collection, by their names. */
 export const documents = (collection: string) =>
   get<{ documents: DocumentCard[] }>(`v1/documents?${new URLSearchParams({ limit: "100", ...(collection && { collection }) })}`).then((body) => body.documents);

@@ -82,6 +82,8 @@ export interface Collection {
   name: string;
   documents: number;
   chunks: number;
+  /** Whether it opens; one that does not can be neither searched nor asked. */
+  available: boolean;
 }
 export interface ConversationHead {
   id: string;

@@ -28,6 +28,12 @@ const PIECE: usize = 1_024;
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooDeep;
 
+impl From<TooDeep> for String {
+    fn from(_: TooDeep) -> Self {
+        "it nests over 1,000 elements or holds over 2,000,000".to_owned()
+    }
+}
+
 /// Writes an HTML text on a page.
 pub fn parse(text: &str) -> Result<Page, TooDeep> {
     let sink = HtmlTreeSink::new(Html::new_document());

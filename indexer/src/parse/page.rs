@@ -2,6 +2,11 @@
 
 use crate::types::{Heading, Metadata};
 
+/// Parts that could not be read are named up to this many.
+const MOST_UNREAD: usize = 20;
+/// The longest reason, in bytes.
+const LONGEST_REASON: usize = 300;
+
 /// A document being written.
 #[derive(Debug, Default)]
 pub struct Page {
@@ -13,6 +18,8 @@ pub struct Page {
     pub title: Option<String>,
     /// Facts that the document states.
     pub metadata: Metadata,
+    /// What of it could not be read, and why.
+    pub unread: Vec<String>,
     open_heading: Option<(u8, usize)>,
     /// Cells so far, for each open row; tables nest.
     rows: Vec<usize>,
@@ -103,6 +110,47 @@ impl Page {
             self.headings.push(Heading { level, title, start });
         }
         self.block();
+    }
+
+    /// Writes a whole heading.
+    pub fn heading(&mut self, level: u8, words: &str) {
+        self.start_heading(level);
+        self.flowing(words);
+        self.end_heading();
+    }
+
+    /// Writes another page at the end of this one, its headings so many levels deeper.
+    pub fn absorb(&mut self, other: Page, deeper: u8) {
+        self.block();
+        let start = self.text.len();
+        self.text.push_str(&other.text);
+        self.headings.extend(other.headings.into_iter().map(|heading| Heading {
+            level: heading.level.saturating_add(deeper),
+            start: start + heading.start,
+            ..heading
+        }));
+        for reason in other.unread {
+            self.note(reason);
+        }
+        self.block();
+    }
+
+    /// Keeps in mind that the part `name` could not be read, and why.
+    pub fn leave_out(&mut self, name: &str, cause: &str) {
+        // A reader's own error names the part already.
+        let reason = if cause.contains(name) {
+            cause.to_owned()
+        } else {
+            format!("`{name}`: {cause}")
+        };
+        self.note(reason);
+    }
+
+    fn note(&mut self, mut reason: String) {
+        if self.unread.len() < MOST_UNREAD {
+            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            self.unread.push(reason.replace(char::is_control, " "));
+        }
     }
 
     /// Starts a row of a table.

@@ -1,32 +1,19 @@
 //! PDF to a page: the text of its pages, with lines joined into paragraphs. Scans hold no text.
 
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pdf_extract::{PlainTextOutput, output_doc_page};
 
 use super::page::Page;
-use super::{pdf_cycles, pdf_sizes};
+use super::{apart, pdf_cycles, pdf_sizes};
 
 /// A line shorter than this share of the page's widest line ends its paragraph.
 const FULL_LINE_PERCENT: usize = 65;
 
-/// Room for what nests as deep as it may.
-const STACK_BYTES: usize = 64 << 20;
-
 /// Writes the text of a PDF on a page, or says what is wrong with the file.
 pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     // The reader panics on some broken files; one bad file must not end the run.
-    let read = thread::scope(|scope| {
-        let reader = thread::Builder::new().stack_size(STACK_BYTES);
-        reader
-            .spawn_scoped(scope, || pages(bytes))
-            .map(thread::ScopedJoinHandle::join)
-    });
-    let pages = match read {
-        Ok(Ok(pages)) => pages?,
-        Ok(Err(_)) => return Err("it is damaged".to_owned()),
-        Err(cause) => return Err(cause.to_string()),
-    };
+    let pages = apart::run(|| pages(bytes))?;
     let mut page = Page::default();
     for text in pages {
         page.block();
@@ -35,19 +22,26 @@ pub fn parse(bytes: &[u8]) -> Result<Page, String> {
     Ok(page)
 }
 
-/// The text of each page, up to the first that cannot be read.
+/// The text of each page that can be read; an error where none can.
 fn pages(bytes: &[u8]) -> Result<Vec<String>, String> {
     let document = pdf_sizes::open(bytes)?;
     pdf_cycles::check(&document)?;
-    let mut pages = Vec::new();
+    let (mut pages, mut failure) = (Vec::new(), None);
     for number in document.get_pages().into_keys() {
         let mut text = String::new();
-        if output_doc_page(&document, &mut PlainTextOutput::new(&mut text), number).is_err() {
-            break;
+        // The reader panics on some pages; the others are still to be read.
+        let mut output = PlainTextOutput::new(&mut text);
+        let read = catch_unwind(AssertUnwindSafe(|| output_doc_page(&document, &mut output, number)));
+        match read {
+            Ok(Ok(())) => pages.push(text),
+            Ok(Err(cause)) => failure = Some(format!("page {number}: {cause}")),
+            Err(_) => failure = Some(format!("page {number} is damaged")),
         }
-        pages.push(text);
     }
-    Ok(pages)
+    match failure {
+        Some(cause) if pages.is_empty() => Err(cause),
+        _ => Ok(pages),
+    }
 }
 
 /// Joins lines that were broken only because the page ended there.
@@ -324,6 +318,19 @@ mod tests {
             good,
         ];
         assert_eq!(parse(&file(&objects)).unwrap().text, "Packed");
+    }
+
+    #[test]
+    fn pages_behind_a_broken_one_are_read() {
+        let whole = String::from_utf8(pdf(&["Hello world", "Second page"])).unwrap();
+        let broken = whole.replacen("/MediaBox [0 0 600 800]", "/MediaBox [0 0 600 (x)]", 1);
+        assert_eq!(parse(broken.as_bytes()).unwrap().text, "Second page");
+        refused(
+            whole
+                .replace("/MediaBox [0 0 600 800]", "/MediaBox [0 0 600 (x)]")
+                .as_bytes(),
+            "page 2 is damaged",
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bytes to characters: byte order marks, UTF-8, and a guess at anything older.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 
 use super::page::Page;
 
@@ -35,7 +35,8 @@ fn decode_without_mark(bytes: &[u8]) -> String {
     if is_damaged_utf8(bytes) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
-    if let Some(encoding) = declared(bytes) {
+    // Valid UTF-8 is known by now, so who declares it here is mistaken.
+    if let Some(encoding) = declared(bytes).filter(|encoding| *encoding != UTF_8) {
         return encoding.decode_without_bom_handling(bytes).0.into_owned();
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
@@ -63,6 +64,11 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let label = after.trim_start_matches(['"', '\'']);
     let end = label.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':'))?;
     Encoding::for_label(&label.as_bytes()[..end])
+}
+
+/// Whether bytes may be text; empty ones are.
+pub fn is_text(bytes: &[u8]) -> bool {
+    Encoding::for_bom(bytes).is_some() || !looks_binary(bytes)
 }
 
 /// Text has next to no control characters; programs, pictures and archives are full of them.
@@ -95,6 +101,12 @@ mod tests {
             b"<meta charset=\"windows-1251\">\xcf\xf0\xe8",
             Some("<meta charset=\"windows-1251\">При"),
         );
+        let mistaken = [
+            b"<meta charset=\"utf-8\">".as_slice(),
+            b"\xcf\xf0\xe8\xe2\xe5\xf2, \xea\xe0\xea \xe4\xe5\xeb\xe0?",
+        ]
+        .concat();
+        check(&mistaken, Some("<meta charset=\"utf-8\">Привет, как дела?"));
         check(b"\xff\xfe\x00\xd8", Some("\u{fffd}"));
     }
 

@@ -49,10 +49,7 @@ impl Folder {
         let mut failures: Vec<JobError> = self.source.failures().map(unreadable).collect();
         if self.source.entries().is_empty() {
             let detail = if before.is_empty() {
-                format!(
-                    "nothing here can be read; the files that are read end in {}",
-                    sources::FORMATS
-                )
+                format!("nothing here can be read; what is read: {}", sources::FORMATS)
             } else {
                 let count = before.len();
                 format!("the folder is empty and {count} documents came from it; nothing was deleted")

@@ -14,7 +14,7 @@ use crate::types::{Hit, Outcome, Passage, Reader};
 
 /// Fewer of either kind do not make two halves that can be told apart.
 const FEWEST: usize = 20;
-/// No more of the answerable ones may be declined.
+/// No more of the answerable ones may be declined, unless the threshold of now declines more of the held-out half.
 const MOST_REFUSED: f64 = 0.1;
 /// The salt of the halving.
 const SALT: u64 = 0;
@@ -39,7 +39,7 @@ struct Weighed {
 }
 
 /// Fits the threshold to the answerable and the unanswerable ones, as `fusion` finds their evidence. `now` is the
-/// threshold that holds without one.
+/// threshold that holds until then.
 pub(super) async fn fit(
     collection: &Arc<Collection>,
     (answerable, unanswerable): (Vec<Sample>, Vec<Sample>),

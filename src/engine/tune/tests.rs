@@ -167,3 +167,10 @@ fn a_fusion_is_judged_with_the_reranker_behind_it() {
     };
     assert!((sample.worth(&Fusion::default()) - 1.0).abs() < 1e-9);
 }
+
+#[test]
+fn a_threshold_is_told_as_it_was_typed() {
+    for typed in [0.55_f64, 0.1, 0.3, 0.123_456, 0.0, 1.0] {
+        assert_eq!(super::rounded(typed as f32).to_string(), typed.to_string());
+    }
+}

@@ -9,13 +9,18 @@ use uuid::Uuid;
 
 use super::{failed, request, settings};
 use crate::error::Result;
+use crate::index::durable;
 
 /// The vectors that are asked for their neighbours.
 const SAMPLE: u128 = 48;
-/// Their nearest, which the search must find.
+/// What is fetched for each, as much as a search does: the engine scores so many again by the originals.
+const FETCHED: usize = 100;
+/// Of these the nearest, which the search must find.
 const NEAREST: usize = 10;
 /// The share of them that is enough, on average.
 const ENOUGH: f64 = 0.98;
+/// Measured anew when there are so many times the points.
+const GROWN: usize = 2;
 
 /// From cheap to dear; the graph of vectors that lie in groups, as those of texts do, needs the first only.
 const GRAPH: [Beam; 2] = [Beam::Graph(128), Beam::Graph(512)];
@@ -28,41 +33,65 @@ const FILE: &str = "beam.json";
 pub(super) enum Beam {
     /// So many candidates of the graph.
     Graph(usize),
-    /// Each vector that the filter admits.
-    Everything,
+    /// The bytes of each vector; there is no graph.
+    Scan,
+    /// Each vector as it was given.
+    Exact,
 }
 
-/// That of an opened shard, as it was measured when the shard was last optimised.
-pub(super) fn kept(shard: &EdgeShard, folder: &Path) -> Result<Beam> {
-    let kept = std::fs::read(folder.join(FILE)).ok();
-    match kept.and_then(|kept| serde_json::from_slice(&kept).ok()) {
-        Some(beam) => Ok(beam),
-        None => cheapest(shard),
+/// A beam, and how many points there were when it was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Measured {
+    pub beam: Beam,
+    points: usize,
+}
+
+impl Measured {
+    /// That of the shard in `folder`; where nothing was measured yet, what texts need.
+    pub fn of(folder: &Path) -> Self {
+        let kept = std::fs::read(folder.join(FILE)).ok();
+        let kept = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        kept.unwrap_or(Self {
+            beam: GRAPH[0],
+            points: 0,
+        })
+    }
+
+    /// Optimises the shard, with a graph where the graph finds the neighbours.
+    pub fn optimize(self, shard: &EdgeShard, folder: &Path) -> Result<Self> {
+        let points = shard.info().points_count;
+        if points < settings::EXACT_BELOW || points < GROWN * self.points {
+            shard.optimize().map_err(failed)?;
+            return Ok(self);
+        }
+        build(shard, GRAPH[0])?;
+        let beam = cheapest(shard)?;
+        if beam == Beam::Scan {
+            build(shard, beam)?;
+        }
+        let measured = Self { beam, points };
+        let kept = serde_json::to_vec(&measured).map_err(failed)?;
+        durable::write(&folder.join(FILE), &kept).map_err(failed)?;
+        Ok(measured)
     }
 }
 
-/// Measures and keeps the cheapest one that finds enough of the neighbours of a sample.
-pub(super) fn measured(shard: &EdgeShard, folder: &Path) -> Result<Beam> {
-    let beam = cheapest(shard)?;
-    std::fs::write(folder.join(FILE), serde_json::to_vec(&beam).map_err(failed)?).map_err(failed)?;
-    Ok(beam)
+fn build(shard: &EdgeShard, beam: Beam) -> Result<()> {
+    let graph = settings::graph(beam, shard.config().hnsw_config);
+    shard.set_hnsw_config(graph).map_err(failed)?;
+    shard.set_vector_hnsw_config("", graph).map_err(failed)?;
+    shard.optimize().map(|_| ()).map_err(failed)
 }
 
+/// The cheapest beam that finds enough of the neighbours of a sample.
 fn cheapest(shard: &EdgeShard) -> Result<Beam> {
-    if shard.info().points_count < settings::EXACT_BELOW {
-        return Ok(Beam::Everything);
-    }
-    through_graph(shard)
-}
-
-fn through_graph(shard: &EdgeShard) -> Result<Beam> {
     let sample = sample(shard)?;
     for beam in GRAPH {
         if recall(shard, &sample, beam)? >= ENOUGH {
             return Ok(beam);
         }
     }
-    Ok(Beam::Everything)
+    Ok(Beam::Scan)
 }
 
 struct Asked {
@@ -84,7 +113,7 @@ fn sample(shard: &EdgeShard) -> Result<Vec<Asked>> {
         };
         for record in shard.scroll(from).map_err(failed)?.0 {
             if let Some(VectorStructInternal::Single(vector)) = record.vector {
-                let nearest = nearest(shard, &vector, Beam::Everything)?;
+                let nearest = nearest(shard, &vector, Beam::Exact)?;
                 sample.push(Asked { vector, nearest });
             }
         }
@@ -93,8 +122,8 @@ fn sample(shard: &EdgeShard) -> Result<Vec<Asked>> {
 }
 
 fn nearest(shard: &EdgeShard, vector: &[f32], beam: Beam) -> Result<HashSet<PointId>> {
-    let found = shard.query(request(vector, None, NEAREST, beam)).map_err(failed)?;
-    Ok(found.into_iter().map(|point| point.id).collect())
+    let found = shard.query(request(vector, None, FETCHED, beam)).map_err(failed)?;
+    Ok(found.into_iter().take(NEAREST).map(|point| point.id).collect())
 }
 
 fn recall(shard: &EdgeShard, sample: &[Asked], beam: Beam) -> Result<f64> {
@@ -159,24 +188,32 @@ mod tests {
         for place in [&good, &bad] {
             std::fs::create_dir(place).unwrap();
         }
-        assert_eq!(through_graph(&shard(&good, 16)).unwrap(), GRAPH[0]);
-        assert_eq!(through_graph(&shard(&bad, 1)).unwrap(), Beam::Everything);
+        assert_eq!(cheapest(&shard(&good, 16)).unwrap(), GRAPH[0]);
+        let shard = shard(&bad, 1);
+        assert_eq!(cheapest(&shard).unwrap(), Beam::Scan);
+        build(&shard, Beam::Scan).unwrap();
+        let sample = sample(&shard).unwrap();
+        let found = recall(&shard, &sample, Beam::Scan).unwrap();
+        assert!(
+            (found - 1.0).abs() < f64::EPSILON,
+            "there is no graph any more: {found}"
+        );
     }
 
     #[test]
-    fn what_was_measured_is_kept_until_it_is_measured_again() {
+    fn what_was_measured_is_kept_until_there_is_much_more() {
         let folder = tempfile::tempdir().unwrap();
         let shard = shard(folder.path(), 1);
-        assert_eq!(
-            measured(&shard, folder.path()).unwrap(),
-            Beam::Everything,
-            "they are few"
-        );
-        std::fs::write(folder.path().join(FILE), br#"{"graph":512}"#).unwrap();
-        assert_eq!(kept(&shard, folder.path()).unwrap(), GRAPH[1]);
-        assert_eq!(measured(&shard, folder.path()).unwrap(), Beam::Everything);
-        assert_eq!(kept(&shard, folder.path()).unwrap(), Beam::Everything);
+        let fresh = Measured::of(folder.path());
+        assert_eq!(fresh.beam, GRAPH[0]);
+        assert_eq!(fresh.optimize(&shard, folder.path()).unwrap(), fresh, "they are few");
+        let measured = Measured {
+            beam: Beam::Scan,
+            points: 30_000,
+        };
+        std::fs::write(folder.path().join(FILE), serde_json::to_vec(&measured).unwrap()).unwrap();
+        assert_eq!(Measured::of(folder.path()), measured);
         std::fs::write(folder.path().join(FILE), b"half").unwrap();
-        assert_eq!(kept(&shard, folder.path()).unwrap(), Beam::Everything);
+        assert_eq!(Measured::of(folder.path()), fresh);
     }
 }

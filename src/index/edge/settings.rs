@@ -6,7 +6,7 @@ use std::path::Path;
 use qdrant_edge::{
     AcornSearchParams, CreateIndex, Distance, EdgeConfig, EdgeOptimizersConfig, EdgeVectorParams, FieldIndexOperations,
     HnswIndexConfig, JsonPath, PayloadFieldSchema, QuantizationSearchParams, ScalarQuantizationConfig, ScalarType,
-    SearchParams, UpdateOperation,
+    SearchParams, UpdateOperation, WalOptions,
 };
 use serde_json::{Value, json};
 
@@ -21,15 +21,18 @@ pub(super) const EXACT_BELOW: usize = 20_000;
 const SEGMENTS: usize = 2;
 /// Indexed fields beyond these would cost more memory than their filters are worth; those are checked point by point.
 const MAX_FIELDS: usize = 64;
+/// Bytes of a part of the log: small, since the last two stay until more is written.
+const LOG_PART: usize = 1 << 20;
 
 /// The originals stay on disk and are read only to score the best again; what every search walks over is in memory,
 /// a byte a number.
-pub(super) fn config(dimension: usize) -> EdgeConfig {
+pub(super) fn config(dimension: usize, beam: Beam) -> EdgeConfig {
     let exact_kb = EXACT_BELOW * dimension * size_of::<f32>() / 1024;
-    let graph = HnswIndexConfig {
+    let threshold = HnswIndexConfig {
         full_scan_threshold: exact_kb,
         ..HnswIndexConfig::default()
     };
+    let graph = graph(beam, threshold);
     let optimizers = EdgeOptimizersConfig {
         indexing_threshold: Some(exact_kb),
         default_segment_number: Some(SEGMENTS),
@@ -44,18 +47,43 @@ pub(super) fn config(dimension: usize) -> EdgeConfig {
         .on_disk(true)
         .hnsw_config(graph)
         .quantization_config(bytes.into());
+    let log = WalOptions {
+        segment_capacity: LOG_PART,
+        ..WalOptions::default()
+    };
     EdgeConfig::builder()
+        .wal_options(log)
         .vector("", params.build())
         .hnsw_config(graph)
         .optimizers(optimizers)
         .build()
 }
 
+/// With the links that the beam walks along, or without any.
+pub(super) fn graph(beam: Beam, other: HnswIndexConfig) -> HnswIndexConfig {
+    let m = if beam == Beam::Scan {
+        0
+    } else {
+        HnswIndexConfig::default().m
+    };
+    HnswIndexConfig { m, ..other }
+}
+
+/// Rewrites a segment for a single removed point.
+pub(super) fn eager(usual: &EdgeOptimizersConfig) -> EdgeOptimizersConfig {
+    EdgeOptimizersConfig {
+        deleted_threshold: Some(0.0),
+        vacuum_min_vector_number: Some(1),
+        ..usual.clone()
+    }
+}
+
 /// How to look that far.
 pub(super) fn search(beam: Beam) -> SearchParams {
     let (exact, hnsw_ef) = match beam {
         Beam::Graph(candidates) => (false, Some(candidates)),
-        Beam::Everything => (true, None),
+        Beam::Scan => (false, None),
+        Beam::Exact => (true, None),
     };
     SearchParams {
         exact,

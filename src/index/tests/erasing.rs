@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::{filled, replacement};
-use crate::types::DocumentId;
+use serde_json::json;
+
+use super::{anything, axis, everyone, filled, make, replacement};
+use crate::types::{DocumentId, Metadata};
 
 #[tokio::test]
 async fn what_is_removed_in_a_row_leaves_the_disk() {
@@ -16,7 +18,7 @@ async fn what_is_removed_in_a_row_leaves_the_disk() {
             let one = replacement(name, &[&text], 1);
             collection.publish(vec![one], Vec::new()).await.unwrap();
         }
-        assert!(holds(folder.path(), b"secret 0.md"));
+        assert!(holds(&folder.path().join("lexical"), b"secret 0.md"));
         let mut compactions = Vec::new();
         for name in &names {
             collection
@@ -30,15 +32,38 @@ async fn what_is_removed_in_a_row_leaves_the_disk() {
             compaction.await.unwrap().unwrap();
         }
         for name in names {
-            assert!(!holds(folder.path(), format!("secret {name}").as_bytes()), "{name}");
+            assert!(
+                !holds(&folder.path().join("lexical"), format!("secret {name}").as_bytes()),
+                "{name}"
+            );
         }
     }
 }
 
-/// Whether a file of tantivy has these bytes.
+#[tokio::test]
+async fn what_was_known_of_a_removed_document_leaves_the_vectors_too() {
+    let metadata: Metadata = serde_json::from_value(json!({"salary": "ninety-thousand"})).unwrap();
+    let secret = make("secret.md", &["secret"], 1, (metadata, vec!["board-of-seven".into()]));
+    let (folder, collection) = filled(vec![replacement("keep.md", &["keep"], 0), secret]).await;
+    let segments = folder.path().join("vectors/segments");
+    let words: [&[u8]; 2] = [b"ninety-thousand", b"board-of-seven"];
+    assert_eq!(words.map(|word| holds(&segments, word)), [true, true]);
+    let gone = DocumentId::of("secret.md");
+    collection.publish(Vec::new(), vec![gone]).await.unwrap();
+    collection.compact().await.unwrap();
+    assert_eq!(words.map(|word| holds(&segments, word)), [false, false]);
+    let left = collection.vector(axis(0), &anything(), &everyone(), 9).await.unwrap();
+    assert_eq!(left.len(), 1);
+}
+
+/// Whether a file in `folder` or below has these bytes.
 fn holds(folder: &Path, bytes: &[u8]) -> bool {
-    std::fs::read_dir(folder.join("lexical")).unwrap().any(|entry| {
-        let held = std::fs::read(entry.unwrap().path()).unwrap();
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, bytes);
+        }
+        let held = std::fs::read(path).unwrap();
         held.windows(bytes.len()).any(|window| window == bytes)
     })
 }
