@@ -201,7 +201,7 @@ impl IngestRun {
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
     /// search.
     async fn tidy(&self) {
-        if self.collection.closing().is_cancelled() {
+        if self.wished.keeps_collection().is_err() {
             return;
         }
         let replaced = self.record.changed + self.record.moved + self.record.deleted > 0;
@@ -288,7 +288,7 @@ impl IngestRun {
         if ready.is_empty() {
             return Ok(());
         }
-        self.wished.go().await?;
+        self.wished.keeps_collection()?;
         let _turn = self.engine.publishing().lock().await;
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));

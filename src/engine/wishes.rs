@@ -86,6 +86,14 @@ impl Wished {
         }
     }
 
+    /// An error when the collection is to be deleted; what a cancelled job has made is still published.
+    pub fn keeps_collection(&self) -> Result<()> {
+        if self.closing.is_cancelled() {
+            return Err(deleted());
+        }
+        Ok(())
+    }
+
     /// Whether the job is to stop.
     pub fn is_stopped(&self) -> bool {
         *self.wish.borrow() == Wish::Stop

@@ -75,7 +75,7 @@ async fn a_plan_tells_what_the_run_then_does_and_changes_nothing() {
     std::fs::remove_file(place.path().join("001.md")).unwrap();
     write(place.path(), "002.md", "# Note 2\n\nAnother text.");
     write(place.path(), "new.md", "# New\n\nA new one.");
-    write(place.path(), "data.bin", "0");
+    write(place.path(), "data.bin", "\0\u{1}\0\u{2}");
     let before = uris(&app).await;
     let second = plan(&app, "default", place.path()).await;
     assert_eq!(counts(&second), [1, 1, 1, 1, 0], "{second}");
