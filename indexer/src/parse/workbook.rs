@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsb, Xlsx};
+use calamine::{Cell, DataRef, ExcelDateTime, Reader, Xlsb, Xlsx};
 
 use super::apart;
 use super::package::{Package, Room};
@@ -25,13 +25,7 @@ fn workbook(bytes: &[u8]) -> Result<Page, String> {
         let Ok(mut reader) = book.worksheet_cells_reader(&name) else {
             continue;
         };
-        let mut cells = Cells::default();
-        // Of a sheet that is damaged, what comes before the damage is read.
-        while let Ok(Some(cell)) = reader.next_cell() {
-            let (row, column) = cell.get_position();
-            cells.add(row, column, text(cell.get_value()))?;
-        }
-        cells.write(&name, &mut page)?;
+        sheet(&name, &mut page, || reader.next_cell().ok()?.map(|cell| placed(&cell)))?;
     }
     Ok(page)
 }
@@ -43,14 +37,26 @@ fn binary(bytes: &[u8]) -> Result<Page, String> {
         let Ok(mut reader) = book.worksheet_cells_reader(&name) else {
             continue;
         };
-        let mut cells = Cells::default();
-        while let Ok(Some(cell)) = reader.next_cell() {
-            let (row, column) = cell.get_position();
-            cells.add(row, column, text(cell.get_value()))?;
-        }
-        cells.write(&name, &mut page)?;
+        sheet(&name, &mut page, || reader.next_cell().ok()?.map(|cell| placed(&cell)))?;
     }
     Ok(page)
+}
+
+/// Writes a sheet; of one that is damaged, what comes before the damage.
+fn sheet(name: &str, page: &mut Page, mut next: impl FnMut() -> Option<Placed>) -> Result<(), String> {
+    let mut cells = Cells::default();
+    while let Some(((row, column), text)) = next() {
+        cells.add(row, column, text)?;
+    }
+    cells.write(name, page)?;
+    Ok(())
+}
+
+/// Row and column of a cell, and what it says.
+type Placed = ((u32, u32), String);
+
+fn placed(cell: &Cell<DataRef<'_>>) -> Placed {
+    (cell.get_position(), text(cell.get_value()))
 }
 
 fn text(value: &DataRef<'_>) -> String {
