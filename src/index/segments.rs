@@ -1,7 +1,7 @@
 //! Bytes by chunk in files that only grow: data first, then the entries that point into it, each durable before the
 //! next step. What a crash leaves half done at an end is cut off when the folder is opened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -119,6 +119,14 @@ impl Segments {
                 state.remove(*chunk);
             }
         });
+    }
+
+    /// Forgets all chunks but these, and takes the others off the disk.
+    pub fn retain(&self, alive: &BTreeSet<ChunkId>) -> Result<()> {
+        let mut stale = self.ids();
+        stale.retain(|chunk| !alive.contains(chunk));
+        self.forget(&stale);
+        self.compact()
     }
 
     /// The first `N` bytes of each chunk that has as many.

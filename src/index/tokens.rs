@@ -108,10 +108,7 @@ impl TokenStore {
 
     /// Drops all chunks but these, and takes the others off the disk.
     pub fn retain(&self, alive: &BTreeSet<ChunkId>) -> Result<()> {
-        let mut stale = self.segments.ids();
-        stale.retain(|chunk| !alive.contains(chunk));
-        self.forget(&stale);
-        self.compact()
+        self.segments.retain(alive)
     }
 
     /// A question's tokens and those of `chunks`.
