@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
+use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::problem::{Answer, Problem};
 use crate::types::Reader;
@@ -30,6 +31,15 @@ impl Caller {
         } else {
             Reader::Principals(Vec::new())
         }
+    }
+
+    /// Refuses everybody else what only the operator may do.
+    pub fn must_be_operator(&self, to: &str) -> Result<()> {
+        if self.operator {
+            return Ok(());
+        }
+        let detail = format!("only the operator may {to}; the token is in serve.json of the data folder");
+        Err(Error::Forbidden(detail))
     }
 }
 

@@ -6,7 +6,6 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::engine::CollectionView;
-use crate::error::Error;
 use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Id, reply};
@@ -33,10 +32,7 @@ pub async fn remove(
     Extension(caller): Extension<Caller>,
     Id(name): Id,
 ) -> Answer<Response> {
-    if !caller.operator {
-        let detail = "only the operator may delete a collection; the token is in serve.json of the data folder";
-        return Err(Error::Forbidden(detail.into()).into());
-    }
+    caller.must_be_operator("delete a collection")?;
     state.engine().delete_collection(&name).await?;
     Ok(reply(StatusCode::OK, json!({ "removed": true })))
 }

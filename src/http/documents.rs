@@ -260,12 +260,7 @@ pub async fn index_path(
     Extension(caller): Extension<Caller>,
     Body(body): Body<IndexBody>,
 ) -> Answer<Response> {
-    if !caller.operator {
-        return Err(Error::Forbidden(
-            "only the operator may index paths; the token is in serve.json of the data folder".into(),
-        )
-        .into());
-    }
+    caller.must_be_operator("index paths")?;
     collection_name(&body.collection)?;
     if !Path::new(&body.path).is_absolute() {
         return Err(Error::bad_input("/path", "the path is relative to nothing here; send an absolute one").into());

@@ -10,7 +10,7 @@ use futures::{Stream, stream};
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Plan, Wish};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::chat::respond;
@@ -23,10 +23,7 @@ const MAX_NAMES: usize = 1_000;
 
 /// `GET /v1/jobs`: the latest, for the operator alone: they tell where documents come from.
 pub async fn list(State(state): State<HttpState>, Extension(caller): Extension<Caller>) -> Answer<Response> {
-    if !caller.operator {
-        let detail = "only the operator may list jobs; the token is in serve.json of the data folder";
-        return Err(Error::Forbidden(detail.into()).into());
-    }
+    caller.must_be_operator("list jobs")?;
     Ok(reply(StatusCode::OK, state.engine().jobs().await?))
 }
 
@@ -55,22 +52,24 @@ pub async fn events(State(state): State<HttpState>, Id(id): Id) -> Answer<Respon
 }
 
 /// `POST /v1/jobs/{id}/pause`.
-pub async fn pause(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
-    wish(&state, &id, Wish::Pause).await
+pub async fn pause(State(state): State<HttpState>, caller: Extension<Caller>, id: Id) -> Answer<Response> {
+    wish(&state, &caller, &id, Wish::Pause).await
 }
 
 /// `POST /v1/jobs/{id}/resume`.
-pub async fn resume(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
-    wish(&state, &id, Wish::Go).await
+pub async fn resume(State(state): State<HttpState>, caller: Extension<Caller>, id: Id) -> Answer<Response> {
+    wish(&state, &caller, &id, Wish::Go).await
 }
 
 /// `POST /v1/jobs/{id}/cancel`.
-pub async fn cancel(State(state): State<HttpState>, Id(id): Id) -> Answer<Response> {
-    wish(&state, &id, Wish::Stop).await
+pub async fn cancel(State(state): State<HttpState>, caller: Extension<Caller>, id: Id) -> Answer<Response> {
+    wish(&state, &caller, &id, Wish::Stop).await
 }
 
-async fn wish(state: &HttpState, id: &str, wish: Wish) -> Answer<Response> {
-    Ok(reply(StatusCode::OK, state.engine().wish(id, wish).await?))
+/// For the operator: a job that pauses holds up the jobs of all others.
+async fn wish(state: &HttpState, caller: &Caller, id: &Id, wish: Wish) -> Answer<Response> {
+    caller.must_be_operator("pause, resume and cancel jobs")?;
+    Ok(reply(StatusCode::OK, state.engine().wish(&id.0, wish).await?))
 }
 
 /// A job that somebody follows.

@@ -5,7 +5,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::error::Error;
 use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Body, Id, reply};
@@ -22,10 +21,7 @@ pub async fn put(
     Id(name): Id,
     Body(change): Body<Value>,
 ) -> Answer<Response> {
-    if !caller.operator {
-        let detail = "only the operator may change settings; the token is in serve.json of the data folder";
-        return Err(Error::Forbidden(detail.into()).into());
-    }
+    caller.must_be_operator("change settings")?;
     let settings = state.engine().change_settings(&name, change).await?;
     Ok(reply(StatusCode::OK, json!(settings)))
 }

@@ -94,9 +94,6 @@ pub async fn tune(
     Extension(caller): Extension<Caller>,
     Body(body): Body<TuneBody>,
 ) -> Answer<Response> {
-    if !caller.operator {
-        let detail = "only the operator may tune; the token is in serve.json of the data folder";
-        return Err(Error::Forbidden(detail.into()).into());
-    }
+    caller.must_be_operator("tune")?;
     Ok(reply(StatusCode::OK, state.engine().tune(body.tuning()?).await?))
 }

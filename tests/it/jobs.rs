@@ -52,10 +52,7 @@ impl Held {
     /// Posts the wish; it must be granted soon.
     async fn wish(&self, word: &str) -> (u16, Value) {
         let began = Instant::now();
-        let answer = self
-            .app
-            .post(&format!("/v1/jobs/{}/{word}", self.job), &json!({}))
-            .await;
+        let answer = wish(&self.app, &self.job, word).await;
         assert!(began.elapsed() < SOON, "{word} took {:?}", began.elapsed());
         answer
     }
@@ -63,6 +60,13 @@ impl Held {
     fn path(&self) -> &Path {
         self.folder.path()
     }
+}
+
+/// Status and job after the operator's wish.
+async fn wish(app: &TestApp, job: &str, word: &str) -> (u16, Value) {
+    let request = app.request("POST", &format!("/v1/jobs/{job}/{word}"));
+    let response = request.bearer_auth("operator").send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -78,7 +82,7 @@ async fn a_cancelled_job_ends_at_once_and_the_next_one_goes_on_from_there() {
     for word in ["cancel", "pause", "resume"] {
         assert_eq!(held.wish(word).await.0, 409);
     }
-    assert_eq!(held.app.post("/v1/jobs/none/cancel", &json!({})).await.0, 404);
+    assert_eq!(wish(&held.app, "none", "cancel").await.0, 404);
     held.gate.add_permits(100);
     let next = index(&held.app, "default", held.path()).await;
     assert_eq!((&next["state"], &next["added"]), (&json!("done"), &json!(80)), "{next}");
@@ -100,6 +104,10 @@ async fn a_paused_job_waits_until_it_is_resumed() {
     );
     let (_, list) = held.app.get("/v1/jobs").await;
     assert_eq!(list["status"], 403, "only the operator sees all: {list}");
+    for word in ["pause", "resume", "cancel"] {
+        let path = format!("/v1/jobs/{}/{word}", held.job);
+        assert_eq!(held.app.post(&path, &json!({})).await.0, 403, "{word} holds up others");
+    }
     assert_eq!(held.wish("resume").await.1["state"], "running");
     let done = held.until(|job| job["state"] != "running").await;
     assert_eq!(
@@ -115,8 +123,7 @@ async fn a_waiting_job_can_be_cancelled() {
     let held = Held::begin(0).await;
     let body = json!({ "uri": "a.md", "text": "A word." });
     let (_, second) = held.app.post("/v1/documents", &body).await;
-    let path = format!("/v1/jobs/{}", second["job"].as_str().unwrap());
-    let (_, job) = held.app.post(&format!("{path}/cancel"), &json!({})).await;
+    let (_, job) = wish(&held.app, second["job"].as_str().unwrap(), "cancel").await;
     assert_eq!(job["state"], "cancelled", "{job}");
     assert_eq!(held.now().await["state"], "running", "the other one goes on");
     assert_eq!(held.wish("cancel").await.1["state"], "cancelled");
