@@ -178,6 +178,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         reranking: Arc::new(portolan::engine::rerank::Reranking::nothing()),
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
+        parsers: portolan::engine::Parsers::here(),
     };
     Engine::open(parts).await.unwrap()
 }

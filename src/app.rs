@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{Config, RerankKind};
 use crate::engine::extractive::Extractive;
 use crate::engine::rerank::{Kind, Reranking};
-use crate::engine::{Engine, Parts, VectorFactory};
+use crate::engine::{Engine, Parsers, Parts, VectorFactory};
 use crate::error::{Error, Result};
 use crate::gateway::cross_encoder::CrossEncoder;
 use crate::gateway::local::{LocalEmbedder, LocalModel};
@@ -71,6 +71,8 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
+        // Itself, also after an upgrade has taken its file away.
+        parsers: Parsers::children(PathBuf::from("/proc/self/exe")),
     };
     Engine::bounded(parts, config.limits.collections).await
 }

@@ -9,6 +9,7 @@ mod eval;
 mod failure;
 mod index;
 mod jobs;
+mod parse;
 mod place;
 mod progress;
 mod search;
@@ -68,6 +69,9 @@ enum Command {
     Index(index::Index),
     /// List, pause, resume and cancel what is being indexed.
     Jobs(jobs::Jobs),
+    /// Parse documents that the service sends.
+    #[command(hide = true)]
+    Parse,
     /// Search a collection.
     Search(search::Search),
     /// Ask a question; the answer streams with its sources.
@@ -99,6 +103,10 @@ pub fn run(typed: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(arguments: Arguments) -> Result<ExitCode> {
+    // It needs no settings and no threads.
+    if matches!(arguments.command, Command::Parse) {
+        return Ok(parse::run());
+    }
     let environment = environment();
     telemetry::start(
         environment
@@ -122,6 +130,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Index(command) => index::run(&config, command, json).await,
+            Command::Parse => Ok(parse::run()),
             Command::Jobs(command) => jobs::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,

@@ -244,6 +244,7 @@ mod tests {
             reranking: Arc::new(crate::engine::rerank::Reranking::nothing()),
             decline_below: 0.5,
             chunking: indexer::chunk::Chunking::default(),
+            parsers: crate::engine::Parsers::here(),
         };
         let engine = Engine::open(parts).await.unwrap();
         engine.open_collection("default").await.unwrap();

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::chunk::Chunking;
+use indexer::fingerprint;
 use indexer::types::{Chunk, Document, DocumentId, Item};
-use indexer::{chunk, fingerprint, parse};
 
-use crate::engine::Engine;
 use crate::engine::changes::{Change, Known};
+use crate::engine::quarantine::Quarantine;
 use crate::engine::removals::Accepted;
 use crate::engine::wishes::Wished;
+use crate::engine::{Engine, parsers};
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
 use crate::index::{Collection, Replacement};
@@ -33,8 +34,6 @@ const EMBED: usize = 64;
 const PULSE: Duration = Duration::from_millis(500);
 /// Up to here a scan of the vectors is as quick as an index of them.
 const SCAN: usize = 20_000;
-/// How long one document may be parsed.
-const PARSING: Duration = Duration::from_mins(2);
 
 /// What a job works on.
 enum Work {
@@ -121,6 +120,7 @@ impl Engine {
             engine: self.clone(),
             known: Known::default(),
             wished: self.wishes.begin(&job, collection.closing().clone()),
+            quarantine: Quarantine::default(),
             collection,
             record,
             accepted: self.removals.accept(),
@@ -150,6 +150,7 @@ struct IngestRun {
     engine: Arc<Engine>,
     collection: Arc<Collection>,
     known: Known,
+    quarantine: Quarantine,
     record: JobRecord,
     accepted: Accepted,
     wished: Wished,
@@ -184,6 +185,7 @@ impl IngestRun {
     async fn work(&mut self, work: Work) -> Result<()> {
         // Only now: the jobs before this one have changed them.
         self.known = self.engine.known(&self.collection).await?;
+        self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         match work {
             Work::Items(items) => {
                 self.record.documents = items.len() as u64;
@@ -260,21 +262,22 @@ impl IngestRun {
     }
 
     /// The document and its chunks, or what is wrong with the item.
-    async fn parse(&mut self, item: Item, print: String) -> Result<ParsedOr> {
-        let chunking = self.engine.chunking();
-        let parsed = blocking(move || {
-            let parsed = parse::document(&item, &print).map_err(|error| (ErrorKind::Unparsable, error.to_string()));
-            Ok(parsed.map(|document| {
-                let chunks = chunk::split(&document, chunking);
-                (document, chunks)
-            }))
-        });
-        let late = format!("it could not be read within {} s", PARSING.as_secs());
-        let in_time = async {
-            let parsed = tokio::time::timeout(PARSING, parsed).await;
-            parsed.unwrap_or(Ok(Err((ErrorKind::TimedOut, late))))
-        };
-        self.wished.unless_stopped(in_time).await
+    async fn parse(&mut self, item: Item, print: String) -> Result<parsers::Parsed> {
+        let uri = item.uri.clone();
+        if let Some(held) = self.quarantine.holds(&uri, &print) {
+            return Ok(Err((held.kind, held.reason)));
+        }
+        let engine = self.engine.clone();
+        let parsing = engine.parsers().parse(item, print.clone(), engine.chunking());
+        let parsed = self.wished.unless_stopped(parsing).await?;
+        match &parsed {
+            Err((kind @ (ErrorKind::Crashed | ErrorKind::TimedOut), reason)) => {
+                let reason = format!("{reason}; it is in quarantine until it or the parser changes");
+                self.quarantine.add(&uri, print, *kind, reason)?;
+            }
+            _ => self.quarantine.release(&uri)?,
+        }
+        Ok(parsed)
     }
 
     /// Embeds and publishes all that waits.
@@ -344,9 +347,6 @@ impl IngestRun {
         }
     }
 }
-
-/// A document with its chunks, or of what kind its fault is, and the fault.
-type ParsedOr = std::result::Result<(Document, Vec<Chunk>), (ErrorKind, String)>;
 
 fn hidden(uri: &str) -> String {
     format!("the document `{uri}` may not be replaced with this key; give yours another name")

@@ -19,9 +19,11 @@ mod listener;
 pub mod measure;
 pub mod memory;
 pub mod pack;
+mod parsers;
 pub mod plan;
 mod pool;
 pub mod prompt;
+mod quarantine;
 pub mod recency;
 pub mod record;
 mod removals;
@@ -50,6 +52,7 @@ use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
+pub use parsers::Parsers;
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
 pub use wishes::Wish;
@@ -104,6 +107,8 @@ pub struct Parts {
     pub decline_below: f32,
     /// How documents are cut.
     pub chunking: Chunking,
+    /// Where they are parsed.
+    pub parsers: Parsers,
 }
 
 /// Search, answers and indexing over the open collections.
@@ -179,6 +184,10 @@ impl Engine {
         &self.parts.store
     }
 
+    pub(crate) fn parsers(&self) -> &Parsers {
+        &self.parts.parsers
+    }
+
     pub(crate) fn chunking(&self) -> Chunking {
         self.parts.chunking
     }
@@ -217,6 +226,10 @@ impl Engine {
     /// Which documents of the collection came from where.
     pub(crate) fn sources_file(&self, collection: &str) -> PathBuf {
         self.collections_folder().join(collection).join("sources.json")
+    }
+
+    pub(crate) fn quarantine_file(&self, collection: &str) -> PathBuf {
+        self.collections_folder().join(collection).join("quarantine.json")
     }
 
     pub(crate) fn forget_answers(&self) {

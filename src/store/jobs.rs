@@ -53,6 +53,8 @@ pub enum ErrorKind {
     Unparsable,
     /// Parsing it took too long.
     TimedOut,
+    /// It took its parser with it.
+    Crashed,
     /// It may not be replaced on behalf of this caller.
     Hidden,
     /// Another source holds a document of that name.

@@ -279,6 +279,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.3,
         chunking: Chunking::default(),
+        parsers: portolan::engine::Parsers::here(),
     }
 }
 
