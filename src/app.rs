@@ -71,8 +71,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
-        // Itself, also after an upgrade has taken its file away.
-        parsers: Parsers::children(PathBuf::from("/proc/self/exe")),
+        parsers: Parsers::of_this_program(),
     };
     Engine::bounded(parts, config.limits.collections).await
 }

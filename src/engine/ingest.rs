@@ -272,8 +272,10 @@ impl IngestRun {
         let parsed = self.wished.unless_stopped(parsing).await?;
         match &parsed {
             Err((kind @ (ErrorKind::Crashed | ErrorKind::TimedOut), reason)) => {
-                let reason = format!("{reason}; it is in quarantine until it or the parser changes");
-                self.quarantine.add(&uri, print, *kind, reason)?;
+                let held = format!("{reason}; it is in quarantine until it or the parser changes");
+                if self.quarantine.add(&uri, print, *kind, held.clone())? {
+                    return Ok(Err((*kind, held)));
+                }
             }
             _ => self.quarantine.release(&uri)?,
         }

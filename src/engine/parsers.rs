@@ -1,6 +1,6 @@
-//! Parsing in a child process, so that a bomb, a loop or a crash costs one file and not the service.
+//! Parsing in child processes, so that a bomb, a loop or a crash costs one file and not the service.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::store::ErrorKind;
 const PARSING: Duration = Duration::from_mins(2);
 /// Documents after which a child makes room for a fresh one.
 const WORN: usize = 1_000;
+/// Children that are kept for the next documents.
+const KEPT: usize = 4;
 
 /// A document with its chunks, or of what kind its fault is, and the fault.
 pub(super) type Parsed = std::result::Result<(Document, Vec<Chunk>), (ErrorKind, String)>;
@@ -28,7 +30,8 @@ pub struct Parsers {
     /// The program that parses when it is called with `parse`; none parses here.
     program: Option<PathBuf>,
     patience: Duration,
-    idle: Mutex<Option<Worker>>,
+    /// Children that wait for a document.
+    idle: Mutex<Vec<Worker>>,
 }
 
 struct Worker {
@@ -56,8 +59,23 @@ impl Parsers {
         }
     }
 
+    /// Parses in children that run the program of this process, also after an upgrade has taken its file away.
+    pub fn of_this_program() -> Self {
+        let running = PathBuf::from("/proc/self/exe");
+        let program = if running.exists() {
+            Some(running)
+        } else {
+            std::env::current_exe().ok()
+        };
+        Self {
+            program,
+            ..Self::here()
+        }
+    }
+
     /// The same, with so much time for each document.
-    pub fn with_patience(self, patience: Duration) -> Self {
+    #[cfg(test)]
+    fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
@@ -74,7 +92,7 @@ impl Parsers {
         };
         let head = worker::request(&item, &print, chunking).map_err(|error| Error::Internal(error.to_string()))?;
         // A child that waited may have ended for reasons of its own.
-        let idle = self.idle.lock().await.take();
+        let idle = self.idle.lock().await.pop();
         if let Some(worker) = idle
             && let Asked::Answered(answer) = self.ask(worker, &head, &item.bytes).await
         {
@@ -92,8 +110,9 @@ impl Parsers {
         match tokio::time::timeout(self.patience, worker.ask(head, bytes)).await {
             Ok(Ok(answer)) => {
                 worker.parsed += 1;
-                if worker.parsed < WORN {
-                    *self.idle.lock().await = Some(worker);
+                let mut idle = self.idle.lock().await;
+                if worker.parsed < WORN && idle.len() < KEPT {
+                    idle.push(worker);
                 }
                 Asked::Answered(answer)
             }
@@ -116,7 +135,7 @@ enum Asked {
 }
 
 impl Worker {
-    fn start(program: &PathBuf) -> Result<Self> {
+    fn start(program: &Path) -> Result<Self> {
         let failed = |cause: std::io::Error| Error::storage("cannot start a parser", cause);
         let mut child = Command::new(program)
             .arg("parse")

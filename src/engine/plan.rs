@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indexer::chunk::{self, Chunking};
+use indexer::chunk::Chunking;
+use indexer::fingerprint;
 use indexer::sources::{self, Entry};
-use indexer::{fingerprint, parse};
+use indexer::types::Chunk;
 
 use crate::engine::Engine;
 use crate::engine::changes::{Change, Known, is_drastic};
@@ -54,10 +55,10 @@ pub struct Plan {
     pub errors: Vec<JobError>,
 }
 
-/// What was found without a model: the plan, and texts that tell how long embedding takes.
+/// What was found without parsing anything: the plan, and the files whose texts would be embedded.
 struct Surveyed {
     plan: Plan,
-    texts: Vec<String>,
+    fresh: Vec<Entry>,
 }
 
 impl Engine {
@@ -72,8 +73,9 @@ impl Engine {
         let (file, chunking) = (self.sources_file(collection), self.chunking());
         let began = Instant::now();
         let surveyed = blocking(move || survey(&path, file, known, chunking)).await?;
-        let Surveyed { mut plan, texts } = surveyed;
+        let Surveyed { mut plan, fresh } = surveyed;
         plan.time += began.elapsed();
+        let texts = plan.estimate(&fresh, self).await?;
         if !texts.is_empty() {
             let (began, count) = (Instant::now(), texts.len() as f64);
             self.embedder().embed(texts, TextKind::Passage).await?;
@@ -109,8 +111,7 @@ fn survey(path: &Path, file: PathBuf, mut known: Known, chunking: Chunking) -> R
         let vanished = known.vanished(&gone, &outline.seen);
         plan.needs_allow_deletes = is_drastic(vanished, outline.before.len());
     }
-    let texts = plan.estimate(&fresh, chunking);
-    Ok(Surveyed { plan, texts })
+    Ok(Surveyed { plan, fresh })
 }
 
 impl Plan {
@@ -143,7 +144,7 @@ impl Plan {
 
     /// Parses some files of each ending to tell how many chunks all hold, and how long parsing takes; returns texts of
     /// some of the chunks.
-    fn estimate(&mut self, fresh: &[Entry], chunking: Chunking) -> Vec<String> {
+    async fn estimate(&mut self, fresh: &[Entry], engine: &Engine) -> Result<Vec<String>> {
         let mut by_ending: BTreeMap<Option<String>, Vec<&Entry>> = BTreeMap::new();
         for entry in fresh {
             let ending = entry
@@ -161,7 +162,7 @@ impl Plan {
                 if sample.bytes > 0 && began.elapsed() > SAMPLING {
                     break;
                 }
-                sample.add(entry, chunking, &mut texts);
+                sample.add(entry, engine, &mut texts).await?;
             }
             let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
             let share = bytes as f64 / sample.bytes.max(1) as f64;
@@ -169,7 +170,7 @@ impl Plan {
             self.time += own.elapsed().mul_f64(share.max(0.0));
         }
         let step = texts.len().div_ceil(EMBED).max(1);
-        texts.into_iter().step_by(step).collect()
+        Ok(texts.into_iter().step_by(step).collect())
     }
 }
 
@@ -181,20 +182,19 @@ struct Sample {
 }
 
 impl Sample {
-    fn add(&mut self, entry: &Entry, chunking: Chunking, texts: &mut Vec<String>) {
+    async fn add(&mut self, entry: &Entry, engine: &Engine, texts: &mut Vec<String>) -> Result<()> {
         self.bytes += entry.size;
+        let (entry, chunking) = (entry.clone(), engine.chunking());
         // What is wrong with a file is told by the run.
-        let Ok(item) = sources::read(entry) else { return };
-        let Ok(document) = parse::document(&item, "") else {
-            return;
+        let Ok(item) = blocking(move || Ok(sources::read(&entry))).await? else {
+            return Ok(());
         };
-        let chunks = chunk::split(&document, chunking);
+        let Ok((document, chunks)) = engine.parsers().parse(item, String::new(), chunking).await? else {
+            return Ok(());
+        };
         self.chunks += chunks.len() as u64;
-        texts.extend(
-            chunks
-                .iter()
-                .take(EMBED)
-                .map(|chunk| chunking.embedded(&document.title, &chunk.heading_path, &chunk.text)),
-        );
+        let embedded = |chunk: &Chunk| chunking.embedded(&document.title, &chunk.heading_path, &chunk.text);
+        texts.extend(chunks.iter().take(EMBED).map(embedded));
+        Ok(())
     }
 }

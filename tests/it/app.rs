@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use indexer::chunk::Chunking;
 use portolan::engine::extractive::Extractive;
 use portolan::engine::rerank::Reranking;
-use portolan::engine::{Engine, Parts};
+use portolan::engine::{Engine, Parsers, Parts};
 use portolan::error::Result;
 use portolan::gateway::portkey::{Gateway, PortkeyModel};
 use portolan::gateway::routes::{Route, RouteKind, Strategy, Target, Timers};
@@ -77,17 +77,27 @@ impl TestApp {
 
     /// The same with another embedder.
     pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(folder(), settings, embedder, |_| Reranking::nothing()).await
+        Self::at(folder(), settings, embedder).await
     }
 
     /// The same in a data folder of the test's own.
     pub async fn at(data: PathBuf, settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(data, settings, embedder, |_| Reranking::nothing()).await
+        Self::made(data, settings, embedder, |_, parts| parts).await
+    }
+
+    /// A service whose documents are parsed elsewhere.
+    pub async fn parsing(parsers: Parsers) -> Self {
+        let change = |_: &Upstream, parts| Parts { parsers, ..parts };
+        Self::made(folder(), settings(), Arc::new(WordHash), change).await
     }
 
     /// A service with the documents that the questions are about, and with what reranks them.
     pub async fn reranked(reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
-        let app = Self::made(folder(), settings(), Arc::new(WordHash), reranking).await;
+        let change = |upstream: &Upstream, parts| Parts {
+            reranking: Arc::new(reranking(upstream)),
+            ..parts
+        };
+        let app = Self::made(folder(), settings(), Arc::new(WordHash), change).await;
         app.index().await;
         app
     }
@@ -96,15 +106,12 @@ impl TestApp {
         data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
-        reranking: impl FnOnce(&Upstream) -> Reranking,
+        change: impl FnOnce(&Upstream, Parts) -> Parts,
     ) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let upstream = Upstream::start().await;
-        let parts = Parts {
-            reranking: Arc::new(reranking(&upstream)),
-            ..parts(&data, &upstream, embedder).await
-        };
+        let parts = change(&upstream, parts(&data, &upstream, embedder).await);
         let engine = Engine::bounded(parts, MOST_COLLECTIONS).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -279,7 +286,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.3,
         chunking: Chunking::default(),
-        parsers: portolan::engine::Parsers::here(),
+        parsers: Parsers::children(env!("CARGO_BIN_EXE_portolan").into()),
     }
 }
 

@@ -14,6 +14,7 @@ mod guide;
 mod hostile;
 mod indexing;
 mod input;
+mod isolation;
 mod jobs;
 mod library;
 mod openai;
