@@ -92,6 +92,7 @@ impl Place {
             route: body.route,
             reader: Reader::Everything,
             owner: OPERATOR.to_owned(),
+            resumable: false,
         };
         let mut writer = EventWriter::default();
         let events = engine.answer(ask).await?.map(move |event| {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt;
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::engine::citations::{Piece, Tracker};
-use crate::engine::listener::Listener;
+use crate::engine::runs::Recording;
 use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support};
 use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::{routes::Route, selector, tokens};
@@ -25,8 +24,6 @@ const OVERHEAD: usize = 400;
 const LEAST_ROOM: usize = 256;
 /// More than all evidence together.
 const WITHOUT_LIMIT: usize = 1_000_000;
-/// Events that wait for a slow reader before the model waits too.
-const QUEUE: usize = 64;
 
 /// What is known before the model is asked.
 pub(super) struct Run {
@@ -53,15 +50,24 @@ pub(super) struct Asked {
 
 /// Prepares the run and starts it; an error here means that nothing was sent. `place` is held until the run ends.
 pub async fn start(engine: &Arc<Engine>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
+    let resumable = ask.resumable;
     let run = prepare(engine, ask).await?;
-    let (events, receiver) = mpsc::channel(QUEUE);
+    let recording = engine.runs().begin(&run.id, &run.asked.owner, resumable);
+    let events = recording.follow();
     let engine = engine.clone();
-    // The task sees that the stream was dropped, drops its call to the model and stores what there is.
+    // The task sees that nobody reads any more, drops its call to the model and stores what there is.
     engine.tasks().clone().spawn(async move {
-        stream(&engine, run, &events).await;
+        let id = run.id.clone();
+        let end = End {
+            engine: &engine,
+            id: &id,
+            recording: &recording,
+            whole: false,
+        };
+        stream(&engine, run, end).await;
         drop(place);
     });
-    Ok(tokio_stream::wrappers::ReceiverStream::new(receiver).boxed())
+    Ok(events)
 }
 
 async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
@@ -154,28 +160,40 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
     })
 }
 
-async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
+/// The end of a recording, however it comes about: its readers wait for it.
+struct End<'a> {
+    engine: &'a Engine,
+    id: &'a str,
+    recording: &'a Arc<Recording>,
+    /// Whether it can be read again.
+    whole: bool,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.engine.runs().end(self.id, self.recording, self.whole);
+    }
+}
+
+async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
+    let recording = end.recording;
     let declined = run.weighed.outcome == Outcome::Declined;
     let context = if declined {
         Context::default()
     } else {
         run.prompt.context.clone()
     };
-    let reader = Listener {
-        events,
-        stopping: engine.stopping(),
-    };
     let mut tracker = Tracker::new(context.passages.clone());
     let mut told = Told::default();
     let began = Instant::now();
     let outcome = async {
-        reader.tell(started(&run)).await?;
-        reader.tell(Event::Sources(context.passages)).await?;
+        recording.tell(started(&run))?;
+        recording.tell(Event::Sources(context.passages))?;
         if declined {
-            reader.tell(Event::Text(DECLINED.into())).await?;
+            recording.tell(Event::Text(DECLINED.into()))?;
             return Ok("stop".to_owned());
         }
-        follow(engine, &run, (&mut tracker, &mut told), &reader).await
+        follow(engine, &run, (&mut tracker, &mut told), recording).await
     };
     // The question is stored while the model is asked: nobody waits for the disk.
     let (outcome, stored) = tokio::join!(outcome, keep::question(engine, &run));
@@ -193,11 +211,12 @@ async fn stream(engine: &Arc<Engine>, run: Run, events: &mpsc::Sender<Event>) {
     if !declined {
         keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());
     }
-    let last = last(&run, outcome.and_then(|reason| stored.map(|()| reason)));
+    end.whole = matches!(stored, Ok(true));
+    let last = last(&run, outcome.and_then(|reason| stored.map(|_| reason)));
     let usage = Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms);
     for event in verdict.map(Event::Verdict).into_iter().chain([usage, last]) {
-        // Who does not listen any more has been given up already.
-        let _ = reader.tell(event).await;
+        // A run that was to end has ended now.
+        let _ = recording.tell(event);
     }
 }
 
@@ -236,12 +255,13 @@ async fn follow(
     engine: &Arc<Engine>,
     run: &Run,
     (tracker, told): (&mut Tracker, &mut Told),
-    reader: &Listener<'_>,
+    recording: &Recording,
 ) -> Result<String> {
     let started = Instant::now();
     let model = engine.model(&run.route.name)?;
-    let mut deltas = reader.wait(model.stream(run.prompt.clone())).await??;
-    while let Some(delta) = reader.wait(deltas.next()).await? {
+    let stopping = engine.stopping();
+    let mut deltas = recording.wait(model.stream(run.prompt.clone()), stopping).await??;
+    while let Some(delta) = recording.wait(deltas.next(), stopping).await? {
         let pieces = match delta? {
             Delta::Text(text) => {
                 told.first_text_ms.get_or_insert(started.elapsed().as_millis() as u64);
@@ -252,11 +272,11 @@ async fn follow(
                 Vec::new()
             }
             Delta::Finish(reason) => {
-                send(tracker.finish(), reader).await?;
+                send(tracker.finish(), recording)?;
                 return Ok(reason);
             }
         };
-        send(pieces, reader).await?;
+        send(pieces, recording)?;
     }
     Err(Error::upstream(
         UpstreamKind::Cut,
@@ -265,13 +285,13 @@ async fn follow(
     ))
 }
 
-async fn send(pieces: Vec<Piece>, reader: &Listener<'_>) -> Result<()> {
+fn send(pieces: Vec<Piece>, recording: &Recording) -> Result<()> {
     for piece in pieces {
         let event = match piece {
             Piece::Text(text) => Event::Text(text),
             Piece::Citation(citation) => Event::Citation(citation),
         };
-        reader.tell(event).await?;
+        recording.tell(event)?;
     }
     Ok(())
 }

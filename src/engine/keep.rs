@@ -55,21 +55,23 @@ pub(super) fn record(
     }
 }
 
-/// Stores the answer. A document that was erased meanwhile is erased from it too.
-pub(super) async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<()> {
+/// Stores the answer. A document that was erased meanwhile is erased from it too; returns whether there was none.
+pub(super) async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<bool> {
     engine.store().add_answer(&run.conversation, record).await?;
+    let mut whole = true;
     for passage in &run.prompt.context.passages {
         let held = engine
             .collection(&passage.collection)
             .is_ok_and(|collection| collection.holds(passage.document.id));
         if !held {
+            whole = false;
             engine
                 .store()
                 .erase_document(&passage.collection, passage.document.id)
                 .await?;
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Records the call under the names of the `GenAI` conventions. The labels are bounded: routes and kinds of failure.

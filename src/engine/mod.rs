@@ -15,7 +15,6 @@ pub mod ingest;
 mod jobs;
 mod keep;
 mod ledger;
-mod listener;
 pub mod measure;
 pub mod memory;
 pub mod pack;
@@ -29,6 +28,7 @@ pub mod record;
 mod removals;
 pub mod rerank;
 pub mod retrieve;
+mod runs;
 pub mod search;
 mod shelf;
 mod shingles;
@@ -79,9 +79,11 @@ pub struct Ask {
     pub reader: Reader,
     /// Whose conversation it is.
     pub owner: String,
+    /// Whether the answer goes on for a while when nobody reads it, so that `follow` finds it whole.
+    pub resumable: bool,
 }
 
-/// Dropping it stops the model.
+/// Dropping the last one of a run stops the model, unless the run is resumable.
 pub type EventStream = BoxStream<'static, Event>;
 
 /// Makes the vectors of a collection by name and dimension; none means the embedded engine.
@@ -116,6 +118,7 @@ pub struct Engine {
     parts: Parts,
     most_collections: usize,
     cache: cache::SearchCache,
+    runs: runs::Runs,
     shelf: RwLock<shelf::Shelf>,
     /// One indexing run at a time keeps the embedder free for searches.
     indexing: Arc<tokio::sync::Mutex<()>>,
@@ -145,6 +148,7 @@ impl Engine {
             parts,
             most_collections,
             cache: cache::SearchCache::new(),
+            runs: runs::Runs::new(),
             shelf: RwLock::default(),
             indexing: Arc::default(),
             publishing: tokio::sync::Mutex::default(),
@@ -174,6 +178,11 @@ impl Engine {
     /// its reader has taken everything.
     pub async fn answer_in(self: &Arc<Self>, ask: Ask, place: impl Send + 'static) -> Result<EventStream> {
         answer::start(self, ask, place).await
+    }
+
+    /// A run of that owner's, under way or ended a while ago.
+    pub(crate) fn run(&self, run: &str, owner: &str) -> Result<Arc<runs::Recording>> {
+        self.runs.find(run, owner)
     }
 
     pub(crate) fn embedder(&self) -> &Arc<dyn Embedder> {
@@ -234,6 +243,11 @@ impl Engine {
 
     pub(crate) fn forget_answers(&self) {
         self.cache.clear();
+        self.runs.forget();
+    }
+
+    fn runs(&self) -> &runs::Runs {
+        &self.runs
     }
 
     pub(crate) fn publishing(&self) -> &tokio::sync::Mutex<()> {

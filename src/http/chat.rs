@@ -1,20 +1,21 @@
-//! `POST /v1/chat`: an answer as server-sent events, or whole with `stream: false`.
+//! `POST /v1/chat`: an answer as server-sent events, or whole with `stream: false`; `GET /v1/chat/{run}` goes on with one.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Extension, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{Stream, StreamExt, stream};
+use serde_json::json;
 
 use crate::engine::{Ask, EventStream};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
-use crate::http::problem::{Answer, Body, reply};
+use crate::http::problem::{Answer, Body, Id, reply};
 use crate::http::wire::{ChatBody, Collected, EventWriter};
 use crate::types::Event;
 
@@ -38,13 +39,59 @@ pub async fn chat(
         route: body.route,
         reader: caller.reader(),
         owner: caller.owner,
+        resumable: body.resumable,
     };
     let events = whole(state.engine().answer_in(ask, permit).await?);
     if body.stream {
-        Ok(event_stream(events))
+        Ok(event_stream(events, 0))
     } else {
         collect(events).await
     }
+}
+
+/// Goes on with a run after the event whose id is in `Last-Event-ID`, or from its first.
+pub async fn follow(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Id(run): Id,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let after = last_event_id(&headers)?;
+    let recording = state.engine().run(&run, &caller.owner)?;
+    let (count, ended) = recording.length();
+    if after > count {
+        let detail = format!("the run has {count} events so far; `Last-Event-ID` is that of the last one you received");
+        return Err(Error::bad_input("", detail).into());
+    }
+    if ended && after == count {
+        // By the standard, who gets this does not come again.
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let permit = state.stream_permit()?;
+    let events = whole(recording.follow()).inspect(move |_| {
+        let _held = &permit;
+    });
+    Ok(event_stream(events.boxed(), after))
+}
+
+/// Ends a run; what there is of its answer is kept as incomplete.
+pub async fn stop(
+    State(state): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    Id(run): Id,
+) -> Answer<Response> {
+    let recording = state.engine().run(&run, &caller.owner)?;
+    let (_, ended) = recording.length();
+    recording.stop();
+    Ok(reply(StatusCode::OK, json!({ "stopped": !ended })))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<usize> {
+    let Some(id) = headers.get("last-event-id") else {
+        return Ok(0);
+    };
+    let id = id.to_str().ok().and_then(|id| id.trim().parse().ok());
+    id.ok_or_else(|| Error::bad_input("", "`Last-Event-ID` is no id of an event; they are 1, 2, 3 and so on"))
 }
 
 /// The events up to `Done` or `Failed`; a stream that just stops has failed.
@@ -61,9 +108,10 @@ pub fn whole(events: EventStream) -> EventStream {
     events.boxed()
 }
 
-fn event_stream(events: EventStream) -> Response {
+/// The events after the first `after`.
+fn event_stream(events: EventStream, after: usize) -> Response {
     let mut writer = EventWriter::default();
-    let mut id = 0_u64;
+    let mut id = 0;
     let frames = events.map(move |event| {
         let (name, data) = writer.write(&event);
         id += 1;
@@ -72,7 +120,7 @@ fn event_stream(events: EventStream) -> Response {
             .event(name)
             .data(data.to_string())
     });
-    respond(frames)
+    respond(frames.skip(after))
 }
 
 /// Server-sent events with the headers that keep proxies from holding or packing them.
@@ -107,7 +155,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     fn send(events: Vec<Event>) -> Response {
-        event_stream(whole(stream::iter(events).boxed()))
+        event_stream(whole(stream::iter(events).boxed()), 0)
     }
 
     async fn text(response: Response) -> String {

@@ -143,6 +143,8 @@ pub fn router(state: HttpState) -> Router {
         .layer(Extension(BodyLimit(question)));
     Router::new()
         .merge(questions)
+        .route("/v1/chat/{run}", get(chat::follow))
+        .route("/v1/chat/{run}/stop", post(chat::stop))
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(collections::list))
         .route("/v1/collections/{name}", delete(collections::remove))

@@ -135,6 +135,7 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
             .filter(|model| !matches!(model.as_str(), "" | "default" | "portolan")),
         reader,
         owner,
+        resumable: false,
     })
 }
 

@@ -36,6 +36,9 @@ pub struct ChatBody {
     /// Whether events are sent as they happen.
     #[serde(default = "yes")]
     pub stream: bool,
+    /// Whether the answer goes on for a while when the connection breaks.
+    #[serde(default)]
+    pub resumable: bool,
 }
 
 fn yes() -> bool {

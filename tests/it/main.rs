@@ -24,6 +24,7 @@ mod portkey;
 mod refine;
 mod removal;
 mod rerank;
+mod resume;
 mod search;
 mod suggest;
 mod surroundings;

@@ -90,6 +90,7 @@ async fn sees_the_secret(reader: Reader) -> (bool, bool) {
         route: Some("backups".into()),
         reader,
         owner: "somebody".into(),
+        resumable: false,
     };
     let events: Vec<Event> = app.engine.answer(ask).await.unwrap().collect().await;
     assert!(matches!(events.last(), Some(Event::Done(_))), "{events:?}");

@@ -187,6 +187,21 @@ const checks = {
     await page.getByText("try again in 2 s").waitFor();
     await accessible(page, "failed");
   },
+  "an answer whose connection breaks goes on where it was": async (browser) => {
+    const { page, complaints } = await open(browser);
+    const asked = [];
+    page.on("request", (request) => request.url().includes("/v1/chat") && asked.push([request.method(), request.headers()["last-event-id"]].join(" ").trim()));
+    await page.route("**/v1/chat", async (route) => {
+      const response = await route.fetch();
+      const frames = (await response.text()).split("\n\n");
+      await route.fulfill({ response, body: `${frames.slice(0, 3).join("\n\n")}\n\n` });
+    });
+    await ask(page, QUESTION);
+    await page.locator(".chip").first().click();
+    await citedEqualsQuote(page);
+    must(asked.join() === "POST,GET 3", `asked: ${asked}`);
+    must(complaints.length === 0, complaints.join("\n"));
+  },
   "only a citation makes a chip, HTML is text, and a link shows its host": async (browser) => {
     const { page, complaints } = await open(browser);
     const text = "So it is [1]. Not items[1], [1](https://evil.invalid/) or [^1].\n\n<b>Option<Lamp></b> ![x](https://evil.invalid/x.png)\n\n[^1]: x";

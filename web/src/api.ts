@@ -47,12 +47,53 @@ export interface Ask {
   collection?: string;
 }
 
-export async function* chat(ask: Ask, signal: AbortSignal): AsyncGenerator<ChatEvent> {
-  const response = await post("v1/chat", { ...ask, stream: true }, signal);
-  if (!response.body) return;
-  for await (const frame of frames(response.body)) {
-    yield { event: frame.event, data: JSON.parse(frame.data) as unknown } as ChatEvent;
+/** How long to wait, in ms, before each try to go on with an answer whose connection broke. */
+const PAUSES = [200, 1_000, 2_000, 4_000, 8_000];
+
+/** The events of an answer. Where the connection breaks it goes on after the last event, and the model is not asked
+    again; aborting stops the model. */
+export async function* chat(ask: Ask, signal: AbortSignal, pauses: readonly number[] = PAUSES): AsyncGenerator<ChatEvent> {
+  let response: Response | undefined = await post("v1/chat", { ...ask, stream: true, resumable: true }, signal);
+  let [run, last] = ["", ""];
+  // The page may be on its way out, and the request must outlive it.
+  const stop = () => void (run && call(`${run}/stop`, { method: "POST", keepalive: true }).catch(() => undefined));
+  signal.addEventListener("abort", stop);
+  try {
+    while (response?.body) {
+      try {
+        for await (const frame of frames(response.body)) {
+          const event = { event: frame.event, data: JSON.parse(frame.data) as unknown } as ChatEvent;
+          if (event.event === "started") run = `v1/chat/${encodeURIComponent(event.data.run)}`;
+          last = frame.id;
+          yield event;
+          if (event.event === "done" || event.event === "failed") return;
+        }
+      } catch (error) {
+        if (signal.aborted || !run) throw error;
+      }
+      response = run ? await goOn(run, last, signal, pauses) : undefined;
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
+}
+
+/** The rest of a run, or nothing where the server does not have it any more. */
+async function goOn(run: string, last: string, signal: AbortSignal, pauses: readonly number[]): Promise<Response | undefined> {
+  let lost: unknown;
+  for (const pause of pauses) {
+    await new Promise((done) => setTimeout(done, pause));
+    signal.throwIfAborted();
+    try {
+      return await call(run, { headers: { "last-event-id": last }, signal });
+    } catch (error) {
+      const status = error instanceof Refused ? error.problem.status : undefined;
+      if (status === 404) return undefined;
+      if (signal.aborted || (status !== undefined && status < 500)) throw error;
+      lost = error;
+    }
+  }
+  throw lost;
 }
 
 export interface SearchRequest {

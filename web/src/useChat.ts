@@ -110,6 +110,13 @@ export function useChat() {
     await refresh();
   }, [refresh, show]);
 
+  // Who closes the page does not wait for the answer.
+  useEffect(() => {
+    const leave = () => running.current?.abort();
+    addEventListener("pagehide", leave);
+    return () => removeEventListener("pagehide", leave);
+  }, []);
+
   const stop = useCallback(() => running.current?.abort(), []);
   const fresh = useCallback(() => show(undefined, []), [show]);
   return { locked, turns, id, heads, problem, behind, current, refresh, ask, open, remove, stop, fresh, busy: isRunning(turns.at(-1)) };

@@ -68,6 +68,7 @@ async fn ask(
         route: Some("extractive".to_owned()),
         reader: Reader::Everything,
         owner: "eval".to_owned(),
+        resumable: false,
     };
     let mut events = engine.answer(ask).await?;
     let (mut id, mut documents, mut outcome) = (String::new(), Vec::new(), Outcome::Declined);
