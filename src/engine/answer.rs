@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::StreamExt;
 use uuid::Uuid;
 
-use crate::engine::citations::{Piece, Tracker};
+use crate::engine::citations::Tracker;
 use crate::engine::runs::Recording;
-use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support};
-use crate::error::{Error, Result, UpstreamKind};
+use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, writing};
+use crate::error::{Error, Result};
 use crate::gateway::{routes::Route, selector, tokens};
 use crate::index::work::blocking;
-use crate::types::{Context, Delta, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
+use crate::types::{Context, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
 
 /// Passages that a prompt can hold.
 const EVIDENCE: usize = 12;
@@ -193,7 +192,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
             recording.tell(Event::Text(DECLINED.into()))?;
             return Ok("stop".to_owned());
         }
-        follow(engine, &run, (&mut tracker, &mut told), recording).await
+        writing::follow(engine, &run, (&mut tracker, &mut told), recording).await
     };
     // The question is stored while the model is asked: nobody waits for the disk.
     let (outcome, stored) = tokio::join!(outcome, keep::question(engine, &run));
@@ -249,51 +248,6 @@ pub(super) const DECLINED: &str = "The documents do not say.";
 pub(super) struct Told {
     pub usage: Option<Usage>,
     pub first_text_ms: Option<u64>,
-}
-
-async fn follow(
-    engine: &Arc<Engine>,
-    run: &Run,
-    (tracker, told): (&mut Tracker, &mut Told),
-    recording: &Recording,
-) -> Result<String> {
-    let started = Instant::now();
-    let model = engine.model(&run.route.name)?;
-    let stopping = engine.stopping();
-    let mut deltas = recording.wait(model.stream(run.prompt.clone()), stopping).await??;
-    while let Some(delta) = recording.wait(deltas.next(), stopping).await? {
-        let pieces = match delta? {
-            Delta::Text(text) => {
-                told.first_text_ms.get_or_insert(started.elapsed().as_millis() as u64);
-                tracker.push(&text)
-            }
-            Delta::Usage(usage) => {
-                told.usage = Some(usage);
-                Vec::new()
-            }
-            Delta::Finish(reason) => {
-                send(tracker.finish(), recording)?;
-                return Ok(reason);
-            }
-        };
-        send(pieces, recording)?;
-    }
-    Err(Error::upstream(
-        UpstreamKind::Cut,
-        None,
-        "the stream ended without a finish reason",
-    ))
-}
-
-fn send(pieces: Vec<Piece>, recording: &Recording) -> Result<()> {
-    for piece in pieces {
-        let event = match piece {
-            Piece::Text(text) => Event::Text(text),
-            Piece::Citation(citation) => Event::Citation(citation),
-        };
-        recording.tell(event)?;
-    }
-    Ok(())
 }
 
 fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {

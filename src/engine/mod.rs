@@ -37,6 +37,7 @@ pub mod support;
 pub mod tune;
 pub mod views;
 mod wishes;
+mod writing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -131,6 +131,11 @@ impl Recording {
         self.stopped.cancel();
     }
 
+    /// Whether a reader has stopped it, or all have left.
+    pub fn is_over(&self) -> bool {
+        self.stopped.is_cancelled() || (self.patience().is_zero() && *self.readers.borrow() == 0)
+    }
+
     /// Records an event; an error when the run is to end.
     pub fn tell(&self, event: Event) -> Result<()> {
         let mut state = self.state();
@@ -144,7 +149,7 @@ impl Recording {
             let detail = format!("the model wrote over {megabytes} MB and no end");
             return Err(Error::upstream(UpstreamKind::Failed, None, detail));
         }
-        if self.stopped.is_cancelled() || (self.patience().is_zero() && *self.readers.borrow() == 0) {
+        if self.is_over() {
             return Err(left());
         }
         Ok(())
@@ -176,7 +181,11 @@ impl Recording {
 
     /// Who left before the first event does not know which run to come back to.
     fn patience(&self) -> Duration {
-        if self.state().taken { self.patience } else { Duration::ZERO }
+        if self.state().taken {
+            self.patience
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn end(&self) {

@@ -122,6 +122,28 @@ async fn a_stream_that_is_cut_is_no_whole_answer() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_cut_goes_on_once_and_repeats_nothing() {
+    let app = TestApp::indexed().await;
+    let events = app.chat(&json!({ "message": QUESTION, "route": "resuming" })).await;
+    assert_eq!(events.text(), "The backup runs every night at two o'clock [1].");
+    assert_eq!(events.data("done")["finish_reason"], "stop");
+    assert_eq!(events.data("citation")["checked"], true);
+    let usage = events.data("usage");
+    assert!(usage["attempts"] == 2 && usage["estimated"] == true, "{usage}");
+    assert!(usage["tokens_in"].as_u64() > Some(200), "both calls count: {usage}");
+    let requests = app.upstream.requests();
+    assert_eq!(requests.len(), 2);
+    let last = requests[1]["messages"].as_array().unwrap();
+    let written = &last[last.len() - 2];
+    assert_eq!(
+        (&written["role"], &written["content"]),
+        (&json!("assistant"), &json!("The backup runs "))
+    );
+    app.chat(&json!({ "message": QUESTION, "route": "cut" })).await;
+    assert_eq!(app.upstream.requests().len(), 4, "once, not more");
+}
+
+#[tokio::test]
 async fn an_error_in_the_stream_is_told_in_its_words() {
     let expected = Expected {
         kind: "upstream-failed",

@@ -16,7 +16,7 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 13] = [
+pub const MODELS: [&str; 14] = [
     "backups",
     "leave",
     "quoting",
@@ -26,6 +26,7 @@ pub const MODELS: [&str; 13] = [
     "silent",
     "stalling",
     "cut",
+    "resuming",
     "faulty",
     "endless",
     "limit",
@@ -101,6 +102,11 @@ async fn complete(
         "endless" => endless(listeners),
         "limit" => ending("length", &["The backup runs every night [1]. And then the"]),
         "flood" => flood(),
+        // It begins again where it was asked to go on, as models do.
+        "resuming" if request["messages"].as_array().unwrap().len() > 2 => {
+            whole(&["The backup ", "runs every night at two", " o'clock [1]."])
+        }
+        "resuming" => frames(vec![text("The backup "), text("runs ")], Ending::Closed),
         "cut" => frames(vec![text("The backup runs ")], Ending::Closed),
         "faulty" => {
             let error = json!({ "error": { "message": "out of memory", "type": "server_error" } });
