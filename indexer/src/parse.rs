@@ -38,6 +38,7 @@ use kind::Kind;
 pub use kind::{HEAD_BYTES, is_readable};
 use package::Room;
 use page::Page;
+pub(crate) use table::mark as delimiter;
 
 /// More text than this is a data set, not a document.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;

@@ -50,6 +50,7 @@ use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
+pub use ingest::Indexing;
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
 pub use wishes::Wish;

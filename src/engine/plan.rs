@@ -1,4 +1,4 @@
-//! What indexing a folder would do, and how long it would take. Nothing is changed.
+//! What indexing a source would do, and how long it would take. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::chunk::{self, Chunking};
-use indexer::sources::{self, Entry};
+use indexer::sources::{Before, Entry, Origin, Reading, Source};
+use indexer::types::Item;
 use indexer::{fingerprint, parse};
 
 use crate::engine::Engine;
-use crate::engine::changes::{Change, Known, is_drastic};
-use crate::engine::ingest::{Folder, Outline};
+use crate::engine::changes::{Change, Known};
+use crate::engine::ingest::{Outline, failed};
 use crate::error::Result;
 use crate::gateway::TextKind;
 use crate::index::work::blocking;
@@ -25,10 +26,10 @@ const SAMPLING: Duration = Duration::from_secs(2);
 /// Chunks that are embedded to tell how long the others take.
 const EMBED: usize = 32;
 
-/// What indexing a folder would do.
+/// What indexing a source would do.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Documents in the folder.
+    /// Documents in the source.
     pub documents: usize,
     /// The new ones.
     pub added: Vec<String>,
@@ -61,8 +62,8 @@ struct Surveyed {
 }
 
 impl Engine {
-    /// What `index_path` would do.
-    pub async fn plan_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<Plan> {
+    /// What `index` would do.
+    pub async fn plan(self: &Arc<Self>, collection: &str, origin: Origin) -> Result<Plan> {
         collection_name(collection)?;
         let known = match self.collection(collection) {
             Ok(open) => self.known(&open).await?,
@@ -71,7 +72,7 @@ impl Engine {
         };
         let (file, chunking) = (self.sources_file(collection), self.chunking());
         let began = Instant::now();
-        let surveyed = blocking(move || survey(&path, file, known, chunking)).await?;
+        let surveyed = blocking(move || Survey::of(&origin, file, known, chunking)).await?;
         let Surveyed { mut plan, texts } = surveyed;
         plan.time += began.elapsed();
         if !texts.is_empty() {
@@ -83,73 +84,132 @@ impl Engine {
     }
 }
 
-fn survey(path: &Path, file: PathBuf, mut known: Known, chunking: Chunking) -> Result<Surveyed> {
-    let folder = Folder::walk(path, false)?;
-    let mut outline = Outline::of(&folder, file)?;
-    let entries = std::mem::take(&mut outline.entries);
-    let gone = outline.gone();
-    known.set_gone(gone.iter());
-    let mut plan = Plan {
-        documents: entries.len(),
-        skipped: folder.source.unsupported(),
-        ..Plan::default()
-    };
-    let mut fresh = Vec::new();
-    for entry in entries {
-        match outline.refusal(&entry.uri) {
-            Some(refusal) => plan.errors.push(refusal),
-            None => plan.look(entry, &mut known, chunking, &mut fresh),
-        }
-    }
-    plan.errors.extend(folder.failures(&outline.before));
-    // A run that could not look at everything deletes nothing.
-    if folder.failures(&outline.before).is_empty() {
-        let moved: BTreeSet<&String> = plan.moved.iter().map(|(from, _)| from).collect();
-        plan.deleted = gone.iter().filter(|uri| !moved.contains(uri)).cloned().collect();
-        let vanished = known.vanished(&gone, &outline.seen);
-        plan.needs_allow_deletes = is_drastic(vanished, outline.before.len());
-    }
-    let texts = plan.estimate(&fresh, chunking);
-    Ok(Surveyed { plan, texts })
+/// A look at everything that a source holds.
+struct Survey {
+    source: Box<dyn Source>,
+    outline: Outline,
+    known: Known,
+    before: Before,
+    chunking: Chunking,
+    plan: Plan,
+    /// Those whose texts would be embedded.
+    fresh: Vec<Entry>,
 }
 
-impl Plan {
-    /// Finds out what the file is to the index; `fresh` are those whose texts would be embedded.
-    fn look(&mut self, entry: Entry, known: &mut Known, chunking: Chunking, fresh: &mut Vec<Entry>) {
-        let item = match sources::read(&entry) {
-            Ok(item) => item,
-            Err(error) => {
-                let error = JobError::new(ErrorKind::Unreadable, entry.uri, error.to_string());
-                return self.errors.push(error);
-            }
+impl Survey {
+    fn of(origin: &Origin, file: PathBuf, known: Known, chunking: Chunking) -> Result<Surveyed> {
+        let (source, outline) = Outline::open(origin, file, chunking)?;
+        let mut survey = Self {
+            before: outline.before(&known),
+            plan: Plan::default(),
+            fresh: Vec::new(),
+            source,
+            outline,
+            known,
+            chunking,
         };
-        let (change, _) = known.take(&item.uri, &fingerprint::of(&item, chunking));
+        while !survey.part()? {}
+        survey.settle();
+        let texts = survey.estimate();
+        let plan = survey.plan;
+        Ok(Surveyed { plan, texts })
+    }
+
+    /// Looks at a part of the list; true after the last.
+    fn part(&mut self) -> Result<bool> {
+        let part = self.source.list(&self.before).map_err(|error| failed(&error))?;
+        let (faults, kinds) = self.outline.list(&part);
+        self.plan.errors.extend(faults);
+        for (kind, count) in kinds {
+            *self.plan.skipped.entry(kind).or_default() += count;
+        }
+        if part.last {
+            self.known.set_gone(self.outline.gone().iter());
+        }
+        for entry in part.entries {
+            self.look(entry);
+        }
+        Ok(part.last)
+    }
+
+    /// Finds out what an entry is to the index.
+    fn look(&mut self, mut entry: Entry) {
+        if let Some(refusal) = self.outline.refusal(&entry.uri) {
+            self.plan.documents += 1;
+            return self.plan.errors.push(refusal);
+        }
+        let tag = self.before.get(&entry.uri).and_then(Option::as_deref);
+        if tag.is_some() && tag == entry.tag.as_deref() {
+            self.plan.documents += 1;
+            self.plan.unchanged += 1;
+            return;
+        }
+        match self.source.read(&entry, tag) {
+            Ok(Reading::Item(item, _)) => {
+                if self.outline.rename(&entry, &item.uri) {
+                    entry.size = item.bytes.len() as u64;
+                    self.take(entry, item);
+                }
+            }
+            Ok(Reading::Same) => {
+                self.plan.documents += 1;
+                self.plan.unchanged += 1;
+            }
+            Ok(Reading::Absent(kind)) => {
+                self.outline.set_absent(&entry);
+                *self.plan.skipped.entry(kind).or_default() += 1;
+            }
+            Err(error) => {
+                self.plan.documents += 1;
+                let error = JobError::new(ErrorKind::Unreadable, entry.uri, error.to_string());
+                self.plan.errors.push(error);
+            }
+        }
+    }
+
+    fn take(&mut self, entry: Entry, item: Item) {
+        self.plan.documents += 1;
+        if let Some(refusal) = self.outline.refusal(&item.uri) {
+            return self.plan.errors.push(refusal);
+        }
+        let (change, _) = self.known.take(&item.uri, &fingerprint::of(&item, self.chunking));
         if change != Change::Unchanged {
-            self.bytes += item.bytes.len() as u64;
+            self.plan.bytes += item.bytes.len() as u64;
         }
         match change {
-            Change::Unchanged => self.unchanged += 1,
-            Change::Moved(from) => self.moved.push((from, item.uri)),
+            Change::Unchanged => self.plan.unchanged += 1,
+            Change::Moved(from) => self.plan.moved.push((from, item.uri)),
             Change::Added => {
-                self.added.push(item.uri);
-                fresh.push(entry);
+                self.plan.added.push(item.uri);
+                self.fresh.push(entry);
             }
             Change::Changed => {
-                self.changed.push(item.uri);
-                fresh.push(entry);
+                self.plan.changed.push(item.uri);
+                self.fresh.push(entry);
             }
         }
+    }
+
+    /// Tells what is gone; a run that could not look at everything deletes nothing.
+    fn settle(&mut self) {
+        let (partial, reason) = self.outline.is_partial();
+        self.plan.errors.extend(reason);
+        if partial {
+            return;
+        }
+        let gone = self.outline.gone();
+        let moved: BTreeSet<&String> = self.plan.moved.iter().map(|(from, _)| from).collect();
+        self.plan.deleted = gone.iter().filter(|uri| !moved.contains(uri)).cloned().collect();
+        self.plan.needs_allow_deletes = self.outline.drastic(&self.known, &gone).is_some();
     }
 
     /// Parses some files of each ending to tell how many chunks all hold, and how long parsing takes; returns texts of
     /// some of the chunks.
-    fn estimate(&mut self, fresh: &[Entry], chunking: Chunking) -> Vec<String> {
-        let mut by_ending: BTreeMap<Option<String>, Vec<&Entry>> = BTreeMap::new();
-        for entry in fresh {
-            let ending = entry
-                .path
-                .extension()
-                .map(|ending| ending.to_string_lossy().to_lowercase());
+    fn estimate(&mut self) -> Vec<String> {
+        let mut by_ending: BTreeMap<Option<String>, Vec<Entry>> = BTreeMap::new();
+        for entry in std::mem::take(&mut self.fresh) {
+            let ending = Path::new(&entry.uri).extension();
+            let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
             by_ending.entry(ending).or_default().push(entry);
         }
         let (began, mut texts) = (Instant::now(), Vec::new());
@@ -161,12 +221,15 @@ impl Plan {
                 if sample.bytes > 0 && began.elapsed() > SAMPLING {
                     break;
                 }
-                sample.add(entry, chunking, &mut texts);
+                // What is wrong with it is told by the run.
+                if let Ok(Reading::Item(item, _)) = self.source.read(entry, None) {
+                    sample.add(&item, self.chunking, &mut texts);
+                }
             }
             let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
             let share = bytes as f64 / sample.bytes.max(1) as f64;
-            self.chunks += (sample.chunks as f64 * share).round() as u64;
-            self.time += own.elapsed().mul_f64(share.max(0.0));
+            self.plan.chunks += (sample.chunks as f64 * share).round() as u64;
+            self.plan.time += own.elapsed().mul_f64(share.max(0.0));
         }
         let step = texts.len().div_ceil(EMBED).max(1);
         texts.into_iter().step_by(step).collect()
@@ -181,11 +244,9 @@ struct Sample {
 }
 
 impl Sample {
-    fn add(&mut self, entry: &Entry, chunking: Chunking, texts: &mut Vec<String>) {
-        self.bytes += entry.size;
-        // What is wrong with a file is told by the run.
-        let Ok(item) = sources::read(entry) else { return };
-        let Ok(document) = parse::document(&item, "") else {
+    fn add(&mut self, item: &Item, chunking: Chunking, texts: &mut Vec<String>) {
+        self.bytes += item.bytes.len() as u64;
+        let Ok(document) = parse::document(item, "") else {
             return;
         };
         let chunks = chunk::split(&document, chunking);
