@@ -12,6 +12,7 @@ mod front_matter;
 mod html;
 mod json;
 mod kind;
+pub(crate) mod links;
 mod mail;
 mod markdown;
 mod member;

@@ -1,19 +1,28 @@
 //! Sources: where items come from, and how one is named by whoever wants it indexed. Nothing is parsed here.
 
+mod address;
+mod bucket;
+mod crawl;
+mod fetch;
 mod fields;
-pub mod folder;
+mod folder;
+mod git;
+mod origin;
 mod rows;
+mod site;
+mod sitemap;
+mod watch;
+mod web;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::types::Item;
 pub use fields::Fields;
 pub use folder::{Filter, Folder, relative};
-use rows::Rows;
+pub use origin::{Origin, Surroundings};
+pub use watch::Watch;
 
 /// Larger files are skipped: they are data, not documents.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -138,59 +147,6 @@ impl SourceError {
             path: path.to_path_buf(),
             cause,
         }
-    }
-}
-
-/// How a source is named by whoever wants it indexed; as JSON, with its kind as `kind`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Origin {
-    /// A folder or a single file.
-    Folder {
-        /// Where it is.
-        path: PathBuf,
-        /// Which of its files.
-        #[serde(default)]
-        filter: Filter,
-    },
-    /// A file of JSON lines, or of a table with a line of names: each row is a document.
-    Rows {
-        /// Where it is.
-        path: PathBuf,
-        /// Which field is what of a document.
-        #[serde(default)]
-        fields: Fields,
-    },
-}
-
-/// What sources stand on.
-pub struct Surroundings<'a> {
-    /// The nearest folder above a path that documents came from already: they have their names from there.
-    pub home: &'a dyn Fn(&Path) -> PathBuf,
-}
-
-impl Origin {
-    /// The folder or file at `path`, all of it.
-    pub fn folder(path: impl Into<PathBuf>) -> Self {
-        Self::Folder {
-            path: path.into(),
-            filter: Filter::default(),
-        }
-    }
-
-    /// Where on this machine it is, if it is a file or a folder.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Folder { path, .. } | Self::Rows { path, .. } => Some(path),
-        }
-    }
-
-    /// The source of that name; what is wrong with the name is told here, nothing is listed yet.
-    pub fn open(&self, surroundings: &Surroundings) -> Result<Box<dyn Source>, SourceError> {
-        Ok(match self {
-            Self::Folder { path, filter } => Box::new(Folder::open(path, filter, surroundings.home)?),
-            Self::Rows { path, fields } => Box::new(Rows::open(path, fields)?),
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `portolan index SOURCE`.
 
 mod typed;
+mod watch;
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -37,6 +38,12 @@ pub struct Index {
     /// Let any share of the documents vanish; without it, a job stops before it deletes over 30 % and over 10 of them.
     #[arg(long)]
     allow_deletes: bool,
+    /// Index again whenever something changes, until Ctrl-C.
+    #[arg(long, conflicts_with = "plan")]
+    watch: bool,
+    /// With `--watch`, look so often, such as `15m`; a site, a repository and a bucket every 15 minutes if not told.
+    #[arg(long, requires = "watch", value_name = "TIME", value_parser = typed::time)]
+    every: Option<Duration>,
 }
 
 const EXAMPLES: &str = "\
@@ -44,6 +51,11 @@ Examples:
   portolan index docs/ --collection handbook
   portolan index docs/ --plan     # tells what would be done, and does nothing
   portolan index docs/ --include '*.md' --exclude drafts/
+  portolan index docs/ --watch    # documents appear within about 2 seconds
+  portolan index https://example.org/sitemap.xml
+  portolan index --crawl https://example.org/docs/ --depth 4 --watch --every 1h
+  portolan index git+https://example.org/docs.git#main
+  portolan index s3://bucket/prefix
   portolan index rows.jsonl --fields id=sku,title=name,text=description,metadata.price=price
   cat page.md | portolan index - --uri page.md";
 
@@ -55,13 +67,10 @@ pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<E
         let answer = place.put(&command.collection, command.typed.uri()?, bytes).await?;
         return finish(&place, &answer, &command.collection, json).await;
     }
-    let body = IndexBody {
-        path: None,
-        source: Some(command.typed.origin()?),
-        collection: command.collection.clone(),
-        plan: command.plan,
-        allow_deletes: command.allow_deletes,
-    };
+    if command.watch {
+        return watch::run(config, &command, json).await;
+    }
+    let body = body(&command)?;
     let place = Place::open(config).await?;
     let answer = place.index(body).await?;
     if command.plan {
@@ -72,12 +81,23 @@ pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<E
     finish(&place, &answer, &command.collection, json).await
 }
 
+/// What the service is told to do.
+fn body(command: &Index) -> Result<IndexBody> {
+    Ok(IndexBody {
+        path: None,
+        source: Some(command.typed.origin()?),
+        collection: command.collection.clone(),
+        plan: command.plan,
+        allow_deletes: command.allow_deletes,
+    })
+}
+
 /// What stands on standard input.
 fn stdin(command: &Index) -> Result<Vec<u8>> {
     command.typed.uri()?;
-    if command.plan {
-        let detail = "standard input can be read only once; leave `--plan` out";
-        return Err(Error::bad_input("/plan", detail));
+    if command.plan || command.watch {
+        let detail = "standard input can be read only once; leave `--plan` and `--watch` out";
+        return Err(Error::bad_input("/source", detail));
     }
     let mut bytes = Vec::new();
     std::io::stdin()

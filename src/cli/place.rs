@@ -246,6 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let parts = Parts {
             data: folder.path().to_owned(),
+            buckets: std::collections::BTreeMap::new(),
             embedder: Arc::new(Nowhere),
             store: Store::open(&folder.path().join("portolan.sqlite")).await.unwrap(),
             routes: Vec::new(),

@@ -23,6 +23,7 @@ use crate::index::{Collection, Replacement};
 use crate::store::{ErrorKind, JobRecord, JobState};
 use crate::types::Reader;
 pub use outline::Indexing;
+pub(crate) use outline::Ground;
 pub(in crate::engine) use outline::{Outline, failed};
 use pace::Pace;
 
@@ -76,8 +77,8 @@ impl Engine {
 
     /// Indexes a source; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index(self: &Arc<Self>, collection: &str, indexing: Indexing) -> Result<String> {
-        let (origin, file) = (indexing.origin.clone(), self.sources_file(collection));
-        blocking(move || outline::check(&origin, &file)).await?;
+        let (origin, ground) = (indexing.origin.clone(), self.ground(collection));
+        blocking(move || ground.open(&origin).map(drop)).await?;
         let work = Work::Source(indexing);
         self.start(collection, ("index", Reader::Everything), work).await
     }

@@ -1,7 +1,7 @@
 //! What indexing a source would do, and how long it would take. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use indexer::{fingerprint, parse};
 
 use crate::engine::Engine;
 use crate::engine::changes::{Change, Known};
-use crate::engine::ingest::{Outline, failed};
+use crate::engine::ingest::{Ground, Outline, failed};
 use crate::error::Result;
 use crate::gateway::TextKind;
 use crate::index::work::blocking;
@@ -70,9 +70,9 @@ impl Engine {
             // It is made when something is indexed into it.
             Err(_) => Known::default(),
         };
-        let (file, chunking) = (self.sources_file(collection), self.chunking());
+        let ground = self.ground(collection);
         let began = Instant::now();
-        let surveyed = blocking(move || Survey::of(&origin, file, known, chunking)).await?;
+        let surveyed = blocking(move || Survey::of(&origin, ground, known)).await?;
         let Surveyed { mut plan, texts } = surveyed;
         plan.time += began.elapsed();
         if !texts.is_empty() {
@@ -97,8 +97,9 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(origin: &Origin, file: PathBuf, known: Known, chunking: Chunking) -> Result<Surveyed> {
-        let (source, outline) = Outline::open(origin, file, chunking)?;
+    fn of(origin: &Origin, ground: Ground, known: Known) -> Result<Surveyed> {
+        let chunking = ground.chunking;
+        let (source, outline) = Outline::open(origin, ground)?;
         let mut survey = Self {
             before: outline.before(&known),
             plan: Plan::default(),

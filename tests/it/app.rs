@@ -271,6 +271,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
     }
     Parts {
         data: data.to_owned(),
+        buckets: BTreeMap::new(),
         embedder,
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),
         routes,

@@ -1,6 +1,7 @@
 //! What is typed for a source: a path, an address or `-`, and the options that belong to each.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use indexer::sources::{Fields, Filter, Origin};
 
@@ -12,8 +13,23 @@ const STDIN: &str = "-";
 /// The source and what narrows it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Typed {
-    /// A folder or a file, or `-` for standard input.
+    /// A folder or a file, an http(s) address of a page or a sitemap, git+https://.., s3://.., or `-`, standard input.
     source: PathBuf,
+    /// Of a site, follow the links of pages to others below the same path.
+    #[arg(long)]
+    crawl: bool,
+    /// Of a crawl, the most links from the start to a page; 16 if not told.
+    #[arg(long, requires = "crawl", value_name = "N")]
+    depth: Option<usize>,
+    /// Of a site, the most pages; 1,000 of a crawl and 50,000 of a sitemap if not told.
+    #[arg(long, value_name = "N")]
+    pages: Option<usize>,
+    /// Of a site, wait so long between two pages, such as `2s`; 250 ms if not told, and longer where its robots.txt says so.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    delay: Option<Duration>,
+    /// Let a site or repository be at an address that is not public, such as of this machine or its network.
+    #[arg(long)]
+    allow_private: bool,
     /// Of a folder, only the files that a pattern of `.gitignore` matches, such as `*.md`; may be given again.
     #[arg(long, value_name = "PATTERN")]
     include: Vec<String>,
@@ -49,6 +65,51 @@ impl Typed {
         if self.uri.is_some() {
             return Err(Error::bad_input("/uri", "only standard input, `-`, is named by `--uri`"));
         }
+        match self.source.to_str().filter(|text| text.contains("://")) {
+            Some(url) => self.remote(url.to_owned()),
+            None => self.local(),
+        }
+    }
+
+    fn remote(&self, url: String) -> Result<Origin> {
+        let allow = self.allow_private;
+        if url.starts_with("git+") {
+            self.narrows_only(&["--allow-private"])?;
+            return Ok(Origin::Git {
+                url,
+                allow_private: allow,
+            });
+        }
+        if url.starts_with("s3://") {
+            self.narrows_only(&[])?;
+            return Ok(Origin::Bucket { url });
+        }
+        self.narrows_only(&["--allow-private", "--crawl", "--pages", "--delay"])?;
+        let mut origin = if self.crawl { Origin::crawl(url) } else { Origin::url(url) };
+        if let Origin::Crawl { depth, .. } = &mut origin {
+            *depth = self.depth.unwrap_or(*depth);
+        }
+        if let Origin::Crawl {
+            pages,
+            delay_ms,
+            allow_private,
+            ..
+        }
+        | Origin::Url {
+            pages,
+            delay_ms,
+            allow_private,
+            ..
+        } = &mut origin
+        {
+            *pages = self.pages.unwrap_or(*pages);
+            *delay_ms = self.delay.map_or(*delay_ms, |delay| delay.as_millis() as u64);
+            *allow_private = allow;
+        }
+        Ok(origin)
+    }
+
+    fn local(&self) -> Result<Origin> {
         let path = std::path::absolute(&self.source)
             .map_err(|error| Error::bad_input("/path", format!("cannot tell the working folder: {error}")))?;
         if path.to_str().is_none() {
@@ -75,6 +136,10 @@ impl Typed {
             ("--exclude", !self.exclude.is_empty(), "a folder"),
             ("--rows", self.rows, "a file"),
             ("--fields", !self.fields.is_empty(), "a file"),
+            ("--crawl", self.crawl, "a site"),
+            ("--pages", self.pages.is_some(), "a site"),
+            ("--delay", self.delay.is_some(), "a site"),
+            ("--allow-private", self.allow_private, "a site or a repository"),
         ];
         for (option, given, of) in given {
             if given && !known.contains(&option) {
@@ -99,6 +164,13 @@ impl Typed {
         }
         Ok(fields)
     }
+}
+
+/// A time as people write it: `15m`, `1h 30m`, `250ms`.
+pub(super) fn time(text: &str) -> std::result::Result<Duration, String> {
+    let time = text.parse::<jiff::SignedDuration>().ok();
+    let time = time.and_then(|time| Duration::try_from(time).ok());
+    time.ok_or_else(|| format!("`{text}` is no time; write such as 15m or 90s"))
 }
 
 #[cfg(test)]
@@ -145,12 +217,43 @@ mod tests {
         check(&["/a.csv", "--rows"], rows(&[]));
         let fields = [("id", "sku"), ("metadata.price", "cost")];
         check(&["/a.csv", "--fields", "id=sku,metadata.price=cost"], rows(&fields));
+        check(&["https://a.example/b"], Origin::url("https://a.example/b"));
+        check(&["--crawl", "https://a.example/b"], Origin::crawl("https://a.example/b"));
+        let words = "http://a.example/ --crawl --depth 2 --pages 3 --delay 1s --allow-private";
+        check(
+            &words.split(' ').collect::<Vec<_>>(),
+            Origin::Crawl {
+                url: "http://a.example/".into(),
+                depth: 2,
+                pages: 3,
+                delay_ms: 1_000,
+                allow_private: true,
+            },
+        );
+        let (url, allow_private) = ("git+file:///a.git#b".to_owned(), false);
+        check(&["git+file:///a.git#b"], Origin::Git { url, allow_private });
+        let url = "s3://bucket/a".to_owned();
+        check(&["s3://bucket/a"], Origin::Bucket { url });
+    }
+
+    #[test]
+    fn a_time_is_written_as_people_do() {
+        let check = |text: &str, expected: Option<u64>| {
+            assert_eq!(time(text).ok().map(|time| time.as_secs()), expected, "{text}");
+        };
+        check("15m", Some(900));
+        check("1h 30m", Some(5_400));
+        check("-1s", None);
+        check("often", None);
     }
 
     #[test]
     fn an_option_that_would_do_nothing_is_refused() {
         refused(&["/a.csv", "--rows", "--include", "*"], "`--include` belongs to a folder");
         refused(&["/a.csv", "--uri", "x"], "--uri");
+        refused(&["/docs", "--crawl"], "`--crawl` belongs to a site");
+        refused(&["s3://bucket/a", "--allow-private"], "`--allow-private` belongs to");
+        refused(&["https://a.example/", "--rows"], "`--rows` belongs to a file");
         refused(&["/a.csv", "--fields", "sku"], "PART=FIELD");
         refused(&["/a.csv", "--fields", "text=a,text=b"], "twice");
         let stdin = Line::parse_from(["index", "-"]).typed;

@@ -46,22 +46,21 @@ pub(in crate::engine) struct Outline {
 }
 
 impl Outline {
-    /// Opens the source and compares it with the list of sources in `file`; touches the disk.
-    pub fn open(origin: &Origin, file: PathBuf, chunking: Chunking) -> Result<(Box<dyn Source>, Self)> {
-        let ledger = Ledger::read(&file)?;
-        let source = open(origin, &ledger)?;
+    /// Opens the source and compares it with the list of sources; touches the disk.
+    pub fn open(origin: &Origin, ground: Ground) -> Result<(Box<dyn Source>, Self)> {
+        let (ledger, source) = ground.open(origin)?;
         let key = source.key().to_owned();
         let all = ledger.of(&key).0.into_iter();
         let (before, others) = all.partition(|(uri, _)| source.covers(uri));
         let outline = Self {
-            settings: fingerprint::settings(chunking),
+            settings: fingerprint::settings(ground.chunking),
             taken: ledger.taken(&key),
             seen: BTreeSet::new(),
             told: BTreeMap::new(),
             absent: BTreeSet::new(),
             faults: false,
             ahead: false,
-            file,
+            file: ground.ledger,
             ledger,
             key,
             before,
@@ -192,16 +191,32 @@ impl Outline {
     }
 }
 
-/// Tells what is wrong with the name of a source; touches the disk.
-pub(super) fn check(origin: &Origin, file: &Path) -> Result<()> {
-    open(origin, &Ledger::read(file)?).map(drop)
+/// What sources of a collection stand on.
+pub(crate) struct Ground {
+    /// The list of sources.
+    pub ledger: PathBuf,
+    /// Where sources keep what they have fetched.
+    pub cache: PathBuf,
+    /// The settings of buckets, by the names of their variables.
+    pub buckets: BTreeMap<String, String>,
+    /// How documents are cut.
+    pub chunking: Chunking,
 }
 
-fn open(origin: &Origin, ledger: &Ledger) -> Result<Box<dyn Source>> {
-    let home = |path: &Path| ledger.home(path).to_owned();
-    let surroundings = Surroundings { home: &home };
-    let opened = origin.open(&surroundings);
-    opened.map_err(|error| Error::bad_input(pointer(origin), error.to_string()))
+impl Ground {
+    /// Opens a source, and tells what is wrong with its name; touches the disk.
+    pub fn open(&self, origin: &Origin) -> Result<(Ledger, Box<dyn Source>)> {
+        let ledger = Ledger::read(&self.ledger)?;
+        let home = |path: &Path| ledger.home(path).to_owned();
+        let surroundings = Surroundings {
+            home: &home,
+            cache: &self.cache,
+            buckets: &self.buckets,
+        };
+        let opened = origin.open(&surroundings);
+        let source = opened.map_err(|error| Error::bad_input(pointer(origin), error.to_string()))?;
+        Ok((ledger, source))
+    }
 }
 
 /// Where in a request the name of the source stands.

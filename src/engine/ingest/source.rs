@@ -31,9 +31,8 @@ impl Shared {
 
 impl IngestRun {
     pub(super) async fn source(&mut self, indexing: Indexing) -> Result<()> {
-        let file = self.engine.sources_file(self.collection.name());
-        let (origin, chunking) = (indexing.origin, self.engine.chunking());
-        let (source, outline) = blocking(move || Outline::open(&origin, file, chunking)).await?;
+        let (origin, ground) = (indexing.origin, self.engine.ground(self.collection.name()));
+        let (source, outline) = blocking(move || Outline::open(&origin, ground)).await?;
         let source = Shared(Arc::new(Mutex::new(source)));
         let before = Arc::new(outline.before(&self.known));
         self.outline = Some(outline);
