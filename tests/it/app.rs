@@ -77,17 +77,28 @@ impl TestApp {
 
     /// The same with another embedder.
     pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(folder(), settings, embedder, |_| Reranking::nothing()).await
+        Self::made(folder(), settings, embedder, |parts, _| parts).await
     }
 
     /// The same in a data folder of the test's own.
     pub async fn at(data: PathBuf, settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(data, settings, embedder, |_| Reranking::nothing()).await
+        Self::made(data, settings, embedder, |parts, _| parts).await
+    }
+
+    /// A service that knows these settings of buckets.
+    pub async fn with_buckets(buckets: &[(&str, &str)]) -> Self {
+        let buckets = buckets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let buckets = buckets.collect();
+        Self::made(folder(), settings(), Arc::new(WordHash), |parts, _| Parts { buckets, ..parts }).await
     }
 
     /// A service with the documents that the questions are about, and with what reranks them.
     pub async fn reranked(reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
-        let app = Self::made(folder(), settings(), Arc::new(WordHash), reranking).await;
+        let change = |parts, upstream: &Upstream| Parts {
+            reranking: Arc::new(reranking(upstream)),
+            ..parts
+        };
+        let app = Self::made(folder(), settings(), Arc::new(WordHash), change).await;
         app.index().await;
         app
     }
@@ -96,15 +107,12 @@ impl TestApp {
         data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
-        reranking: impl FnOnce(&Upstream) -> Reranking,
+        change: impl FnOnce(Parts, &Upstream) -> Parts,
     ) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let upstream = Upstream::start().await;
-        let parts = Parts {
-            reranking: Arc::new(reranking(&upstream)),
-            ..parts(&data, &upstream, embedder).await
-        };
+        let parts = change(parts(&data, &upstream, embedder).await, &upstream);
         let engine = Engine::bounded(parts, MOST_COLLECTIONS).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

@@ -66,7 +66,7 @@ async fn what_is_not_public_is_not_asked_wherever_it_is_named() {
     for host in ["127.0.0.1", "2130706433", "[::ffff:127.0.0.1]", "169.254.169.254"] {
         let source = json!({ "kind": "url", "url": format!("http://{host}:{port}/a") });
         let (status, problem) = ask(&app, &json!({ "source": source, "collection": "default" })).await;
-        assert_eq!(status, 422, "{problem}");
+        assert_eq!(status, 400, "{problem}");
         assert!(problem["detail"].as_str().unwrap().contains("--allow-private"), "{problem}");
     }
     // By a name that stands for one.
