@@ -7,7 +7,7 @@ use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indexer::sources::MAX_FILE_BYTES;
+use indexer::sources::{FORMATS, MAX_FILE_BYTES};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -263,20 +263,28 @@ fn named(name: &Value) -> String {
 }
 
 fn skipped(state: &Value) -> Option<String> {
-    let skipped: Vec<String> = state["skipped"]
-        .as_object()?
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
-    let formats = indexer::sources::FORMATS;
-    (!skipped.is_empty()).then(|| format!("  skipped: {}; what is read: {formats}\n", skipped.join(", ")))
+    let kinds = state["skipped"].as_object()?;
+    let skipped: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if skipped.is_empty() {
+        return None;
+    }
+    let mut line = format!("  skipped: {}", skipped.join(", "));
+    // The ending of a file, and no reason of a site.
+    if kinds
+        .keys()
+        .any(|kind| kind.chars().all(char::is_alphanumeric) && kind != "noindex")
+    {
+        line.extend(["; what is read: ", FORMATS]);
+    }
+    Some(line + "\n")
 }
 
 fn faults(state: &Value) -> String {
     let mut text = String::new();
     for error in state["errors"].as_array().into_iter().flatten() {
         let part = |key: &str| error[key].as_str().unwrap_or_default();
-        text.extend(["  ", part("uri"), ": ", part("detail"), "\n"]);
+        let of = if part("uri").is_empty() { "" } else { ": " };
+        text.extend(["  ", part("uri"), of, part("detail"), "\n"]);
     }
     text
 }

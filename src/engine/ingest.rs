@@ -22,8 +22,8 @@ use crate::index::work::blocking;
 use crate::index::{Collection, Replacement};
 use crate::store::{ErrorKind, JobRecord, JobState};
 use crate::types::Reader;
-pub use outline::Indexing;
 pub(crate) use outline::Ground;
+pub use outline::Indexing;
 pub(in crate::engine) use outline::{Outline, failed};
 use pace::Pace;
 

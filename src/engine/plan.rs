@@ -41,7 +41,7 @@ pub struct Plan {
     pub deleted: Vec<String>,
     /// Those whose text is as before.
     pub unchanged: usize,
-    /// Files that nothing can read, by the ending of their names.
+    /// What would be left out, by kind.
     pub skipped: BTreeMap<String, u64>,
     /// Bytes of what is new, changed or moved.
     pub bytes: u64,

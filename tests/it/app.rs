@@ -87,9 +87,15 @@ impl TestApp {
 
     /// A service that knows these settings of buckets.
     pub async fn with_buckets(buckets: &[(&str, &str)]) -> Self {
-        let buckets = buckets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let buckets = buckets
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let buckets = buckets.collect();
-        Self::made(folder(), settings(), Arc::new(WordHash), |parts, _| Parts { buckets, ..parts }).await
+        Self::made(folder(), settings(), Arc::new(WordHash), |parts, _| Parts {
+            buckets,
+            ..parts
+        })
+        .await
     }
 
     /// A service with the documents that the questions are about, and with what reranks them.

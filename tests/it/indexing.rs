@@ -208,7 +208,11 @@ async fn a_job_is_seen_to_move() {
     for number in 0..100 {
         write(place.path(), &format!("{number}.md"), "words");
     }
-    let job = app.engine.index("default", all_of(place.path().to_owned())).await.unwrap();
+    let job = app
+        .engine
+        .index("default", all_of(place.path().to_owned()))
+        .await
+        .unwrap();
     let path = format!("/v1/jobs/{job}");
     let begun = moved(&app, &path, "documents").await;
     assert_eq!(

@@ -32,7 +32,10 @@ async fn each_row_is_a_document_and_a_bad_one_is_named_by_its_line() {
     let file = place.path().join("rows.jsonl").to_str().unwrap().to_owned();
     let fields = "id=sku,title=name,text=description,metadata.price=price";
     let (code, text, _) = run(&app.data, &["index", &file, "--fields", fields]).await;
-    assert!(code == Some(1) && text.contains("2 added") && text.contains("rows.jsonl:2: it is no JSON"), "{text}");
+    assert!(
+        code == Some(1) && text.contains("2 added") && text.contains("rows.jsonl:2: it is no JSON"),
+        "{text}"
+    );
     assert_eq!(uris(&app).await, ["rows.jsonl#b-3", "rows.jsonl#o-1"]);
     let body = json!({ "query": "oar", "filter": { "price": { "lt": 20 } } });
     let (_, found) = app.post("/v1/search", &body).await;
@@ -40,19 +43,33 @@ async fn each_row_is_a_document_and_a_bad_one_is_named_by_its_line() {
     assert_eq!(found["results"].as_array().unwrap().len(), 1, "{found}");
 
     // While a line cannot be read, nothing is gone; then a document that is not in the file any more is.
-    write(place.path(), "rows.jsonl", "{\"sku\":\"o-1\",\"name\":\"Oar\",\"description\":\"An oar of oak.\",\"price\":12}\nx");
+    write(
+        place.path(),
+        "rows.jsonl",
+        "{\"sku\":\"o-1\",\"name\":\"Oar\",\"description\":\"An oar of oak.\",\"price\":12}\nx",
+    );
     let (_, text, _) = run(&app.data, &["index", &file, "--fields", fields]).await;
     assert!(text.contains("1 changed") && text.contains("0 deleted"), "{text}");
-    write(place.path(), "rows.jsonl", "{\"sku\":\"o-1\",\"name\":\"Oar\",\"description\":\"An oar of oak.\",\"price\":12}");
+    write(
+        place.path(),
+        "rows.jsonl",
+        "{\"sku\":\"o-1\",\"name\":\"Oar\",\"description\":\"An oar of oak.\",\"price\":12}",
+    );
     let (code, text, _) = run(&app.data, &["index", &file, "--fields", fields, "--json"]).await;
-    assert_eq!((code, counts(&serde_json::from_str(&text).unwrap())), (Some(0), [0, 0, 1, 1]), "{text}");
+    assert_eq!(
+        (code, counts(&serde_json::from_str(&text).unwrap())),
+        (Some(0), [0, 0, 1, 1]),
+        "{text}"
+    );
 
     let (code, _, problem) = run(&app.data, &["index", &file, "--fields", "sku=id"]).await;
     assert!(code == Some(2) && problem.contains("no part `sku`"), "{problem}");
     let source = json!({ "kind": "rows", "path": place.path().join("a.csv") });
     write(place.path(), "a.csv", "id,text,lit\n1,A lamp,true\n2,A bell,false\n");
     assert_eq!(counts(&index(&app, source).await), [2, 0, 0, 0]);
-    let (_, found) = app.post("/v1/search", &json!({ "query": "a", "filter": { "lit": false } })).await;
+    let (_, found) = app
+        .post("/v1/search", &json!({ "query": "a", "filter": { "lit": false } }))
+        .await;
     assert_eq!(found["results"][0]["uri"], "a.csv#2", "{found}");
 }
 
@@ -62,7 +79,13 @@ async fn standard_input_is_a_document_under_the_name_that_it_is_given() {
     app.leave_address();
     let mut command = portolan(&app.data, &["index", "-", "--uri", "notes/a \"b\".md"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(b"# Tides\n\nThe tide turns.").await.unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"# Tides\n\nThe tide turns.")
+        .await
+        .unwrap();
     let output = child.wait_with_output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && text.contains("1 added"), "{text}");
@@ -92,8 +115,17 @@ async fn a_folder_is_narrowed_by_patterns() {
 /// A `git` in that folder.
 fn git(folder: &Path, arguments: &[&str]) {
     let mut command = std::process::Command::new("git");
-    command.args(["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"]);
-    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    command.args([
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b.example",
+        "-c",
+        "commit.gpgsign=false",
+    ]);
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1");
     let output = command.args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{arguments:?} {output:?}");
 }
@@ -107,13 +139,21 @@ async fn a_branch_of_a_repository_is_indexed_and_only_what_changed_is_read() {
     write(&repository.join("docs"), "b.md", "# Winds\n\nThe wind drops.");
     write(repository, "c.bin", "\0\u{1}\0");
     std::os::unix::fs::symlink("/etc/passwd", repository.join("link.md")).unwrap();
-    write(&repository.join(".git/hooks"), "post-checkout", "#!/bin/sh\ntouch /tmp/portolan-hook-ran\n");
+    write(
+        &repository.join(".git/hooks"),
+        "post-checkout",
+        "#!/bin/sh\ntouch /tmp/portolan-hook-ran\n",
+    );
     git(repository, &["add", "."]);
     git(repository, &["commit", "--quiet", "-m", "one"]);
     let url = format!("git+file://{}", repository.display());
     let source = json!({ "kind": "git", "url": url });
     let job = index(&app, source.clone()).await;
-    assert_eq!((counts(&job), &job["skipped"]), ([2, 0, 0, 0], &json!({ "bin": 1 })), "{job}");
+    assert_eq!(
+        (counts(&job), &job["skipped"]),
+        ([2, 0, 0, 0], &json!({ "bin": 1 })),
+        "{job}"
+    );
     assert_eq!(uris(&app).await, [format!("{url}:a.md"), format!("{url}:docs/b.md")]);
 
     std::fs::rename(repository.join("a.md"), repository.join("docs/a.md")).unwrap();
@@ -179,7 +219,14 @@ async fn objects_of_a_bucket_are_documents() {
     };
     let text = "# Tides\n\nThe tide turns.";
     let dated = [("last-modified", "Wed, 01 May 2024 10:00:00 GMT")];
-    list([object("docs/a.md", "1", text.len()), object("docs/b.png", "2", 4), object("docs/c.md", "3", 5)].concat());
+    list(
+        [
+            object("docs/a.md", "1", text.len()),
+            object("docs/b.png", "2", 4),
+            object("docs/c.md", "3", 5),
+        ]
+        .concat(),
+    );
     site.says("charts/docs/a.md", 200, &dated, text);
     site.says("charts/docs/b.png", 200, &dated, "\0\u{1}\0\u{2}");
     let buckets = [
@@ -192,13 +239,21 @@ async fn objects_of_a_bucket_are_documents() {
     let source = json!({ "kind": "bucket", "url": "s3://charts/docs/" });
     let job = index(&app, source.clone()).await;
     let skipped = json!({ "png": 1, "not found": 1 });
-    assert_eq!((counts(&job), &job["skipped"]), ([1, 0, 0, 0], &skipped), "{job} {:?}", site.asked());
+    assert_eq!(
+        (counts(&job), &job["skipped"]),
+        ([1, 0, 0, 0], &skipped),
+        "{job} {:?}",
+        site.asked()
+    );
     assert_eq!(uris(&app).await, ["s3://charts/docs/a.md"]);
     // What the list tells to be the same is not asked for. The site makes its own tags, so this is that of the answer.
     site.asked();
     let told = std::fs::read_to_string(app.data.join("collections/default/sources.json")).unwrap();
     let told: Value = serde_json::from_str(&told).unwrap();
-    let tag = told["s3://charts/docs/"]["s3://charts/docs/a.md"]["tag"].as_str().unwrap().to_owned();
+    let tag = told["s3://charts/docs/"]["s3://charts/docs/a.md"]["tag"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     list(object("docs/a.md", tag.trim_matches('"'), text.len()));
     assert_eq!(counts(&index(&app, source.clone()).await), [0, 0, 0, 1]);
     assert!(!site.asked().iter().any(|asked| asked.ends_with("a.md")));
@@ -218,7 +273,11 @@ struct Watching {
 impl Watching {
     fn start(app: &TestApp, words: &[&str]) -> Self {
         let words = [&["index", "--watch", "--json"], words].concat();
-        let mut child = portolan(&app.data, &words).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let mut child = portolan(&app.data, &words)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
         let jobs = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, jobs }
     }
@@ -233,7 +292,11 @@ impl Watching {
     async fn stop(mut self) -> Option<i32> {
         let id = self.child.id().unwrap().to_string();
         std::process::Command::new("kill").args(["-INT", &id]).status().unwrap();
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
+        tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .unwrap()
+            .unwrap()
+            .code()
     }
 }
 

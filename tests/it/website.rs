@@ -48,14 +48,21 @@ impl Website {
 
     /// A page of HTML with a title, some words and links.
     pub fn page(&self, path: &str, title: &str, links: &[&str]) {
-        let links: String = links.iter().map(|link| format!("<a href=\"{link}\">more</a> ")).collect();
-        let body = format!("<!doctype html><title>{title}</title><main><h1>{title}</h1><p>Of {title}.</p>{links}</main>");
+        let links: Vec<String> = links
+            .iter()
+            .map(|link| format!("<a href=\"{link}\">more</a> "))
+            .collect();
+        let links = links.concat();
+        let body =
+            format!("<!doctype html><title>{title}</title><main><h1>{title}</h1><p>Of {title}.</p>{links}</main>");
         self.says(path, 200, &[("content-type", "text/html; charset=utf-8")], body);
     }
 
     /// Whatever is wanted.
     pub fn says(&self, path: &str, status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) {
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let page = Page::Said {
             status,
             headers: headers.collect(),
@@ -106,7 +113,9 @@ async fn answer(State(pages): State<Pages>, request: Request) -> Response<Body> 
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(if same { Body::empty() } else { Body::from(body) }).unwrap()
+    response
+        .body(if same { Body::empty() } else { Body::from(body) })
+        .unwrap()
 }
 
 /// A number that another body does not have.

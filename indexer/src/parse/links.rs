@@ -55,8 +55,10 @@ mod tests {
 
     #[test]
     fn a_page_tells_where_one_may_go_from_it() {
-        let links = of("<head><base href=/b/><link rel='x CANONICAL' href=c><meta name=Robots content='NoIndex'></head>\
-                        <a href=1>1</a><a rel='nofollow noopener' href=2>2</a><a>3</a><map><area href='/4#x'></map>");
+        let links = of(
+            "<head><base href=/b/><link rel='x CANONICAL' href=c><meta name=Robots content='NoIndex'></head>\
+                        <a href=1>1</a><a rel='nofollow noopener' href=2>2</a><a>3</a><map><area href='/4#x'></map>",
+        );
         let expected = Links {
             base: Some("/b/".into()),
             targets: vec!["1".into(), "/4#x".into()],

@@ -15,35 +15,35 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 
 // The registries of special addresses of RFC 6890 and its successors.
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
     let special = address.is_private()
         || address.is_loopback()
         || address.is_link_local()
         || address.is_broadcast()
         || address.is_documentation()
         || address.is_multicast();
+    let [first, second, third, _] = address.octets();
     let more = matches!(
-        (a, b, c),
+        (first, second, third),
         (0 | 240..=255, _, _) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99) | (198, 18 | 19, _)
     );
     !special && !more && address != CLOUD
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let within = |high: u16, low: u16| {
-        let [[x, y], [z, w]] = [high.to_be_bytes(), low.to_be_bytes()];
-        is_public_v4(Ipv4Addr::new(x, y, z, w))
+    let segments = address.segments();
+    // An address of the older kind in the clothes of the newer, from that segment on.
+    let within = |at: usize| {
+        let bits = u32::from(segments[at]) << 16 | u32::from(segments[at + 1]);
+        is_public_v4(Ipv4Addr::from_bits(bits))
     };
-    match (a, b) {
-        // An address of the older kind in the clothes of the newer: mapped, translated, tunnelled.
-        (0, 0) => (c, d, e, f) == (0, 0, 0, 0xffff) && within(g, h),
-        (0x64, 0xff9b) => (c, d, e, f) == (0, 0, 0, 0) && within(g, h),
-        (0x2002, _) => within(b, c),
+    match segments {
+        // Mapped, translated, tunnelled.
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => within(6),
+        [0x2002, ..] => within(1),
         // Other tunnels, and addresses for examples.
-        (0x2001, 0..=0x1ff | 0xdb8) | (0x3fff, 0..=0xfff) => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // The public internet is 2000::/3.
-        _ => a >> 13 == 1,
+        [first, ..] => first >> 13 == 1,
     }
 }
 
@@ -58,13 +58,50 @@ mod tests {
                 assert_eq!(is_public(address.parse().unwrap()), expected, "{address}");
             }
         };
-        check(&["1.1.1.1", "93.184.216.34", "100.63.0.1", "100.128.0.1", "172.32.0.1"], true);
-        check(&["2606:4700::1111", "2a00:1450::1", "::ffff:1.1.1.1", "64:ff9b::101:101"], true);
-        check(&["0.0.0.0", "10.1.2.3", "127.0.0.1", "127.9.9.9", "172.16.0.1", "192.168.1.1"], false);
-        check(&["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192"], false);
-        check(&["198.18.0.1", "203.0.113.5", "224.0.0.1", "255.255.255.255", "240.0.0.1"], false);
-        check(&["::", "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"], false);
-        check(&["fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "100::1"], false);
-        check(&["64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001::1", "2001:db8::1"], false);
+        check(
+            &["1.1.1.1", "93.184.216.34", "100.63.0.1", "100.128.0.1", "172.32.0.1"],
+            true,
+        );
+        check(
+            &["2606:4700::1111", "2a00:1450::1", "::ffff:1.1.1.1", "64:ff9b::101:101"],
+            true,
+        );
+        check(
+            &[
+                "0.0.0.0",
+                "10.1.2.3",
+                "127.0.0.1",
+                "127.9.9.9",
+                "172.16.0.1",
+                "192.168.1.1",
+            ],
+            false,
+        );
+        check(
+            &["169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192"],
+            false,
+        );
+        check(
+            &["198.18.0.1", "203.0.113.5", "224.0.0.1", "255.255.255.255", "240.0.0.1"],
+            false,
+        );
+        check(
+            &["::", "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1"],
+            false,
+        );
+        check(
+            &["fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "100::1"],
+            false,
+        );
+        check(
+            &[
+                "64:ff9b::7f00:1",
+                "64:ff9b:1::1",
+                "2002:7f00:1::",
+                "2001::1",
+                "2001:db8::1",
+            ],
+            false,
+        );
     }
 }

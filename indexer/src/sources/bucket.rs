@@ -17,6 +17,14 @@ use crate::types::{Item, Metadata};
 /// Another place than Amazon's.
 const ENDPOINT: &str = "AWS_ENDPOINT";
 
+/// Who asks, one of these tells.
+const CREDENTIALS: [&str; 4] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
 /// The objects of a bucket whose names begin with a prefix.
 pub struct Bucket {
     key: String,
@@ -37,15 +45,20 @@ impl Bucket {
             SourceError::Other(detail)
         })?;
         drop(rustls::crypto::ring::default_provider().install_default());
-        let is_plain = environment.get(ENDPOINT).is_some_and(|endpoint| endpoint.starts_with("http:"));
+        let is_plain = environment
+            .get(ENDPOINT)
+            .is_some_and(|endpoint| endpoint.starts_with("http:"));
         let options = ClientOptions::new().with_allow_http(is_plain);
-        let mut builder = AmazonS3Builder::new().with_client_options(options).with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new()
+            .with_client_options(options)
+            .with_bucket_name(bucket);
         for (name, value) in environment {
             if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
                 builder = builder.with_config(key, value);
             }
         }
-        if !environment.contains_key("AWS_ACCESS_KEY_ID") && environment.contains_key(ENDPOINT) {
+        // Without any, it would ask the machine's provider for some at an address that is not public.
+        if !CREDENTIALS.iter().any(|name| environment.contains_key(*name)) {
             builder = builder.with_skip_signature(true);
         }
         let prefix = url.path().trim_start_matches('/').to_owned();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::fetch::{Fetcher, Tag, site};
-use super::site::{Site, address};
+use super::site::{ROBOTS, Site, address};
 use super::{Before, Entry, Part, Reading, Reason, Skipped, Source, SourceError};
 
 /// How far a crawl goes.
@@ -109,7 +109,7 @@ impl Crawl {
             if depth > self.reach.depth {
                 skip(Reason::Kind(format!("over {} links away", self.reach.depth)));
             } else if !self.site.allows(&url) {
-                skip(Reason::Kind("robots.txt".to_owned()));
+                skip(Reason::Kind(ROBOTS.to_owned()));
             } else if self.depths.len() == self.reach.pages {
                 let most = self.reach.pages;
                 let fault = format!("there are over {most} pages; the rest was left, and `--pages` lets more in");

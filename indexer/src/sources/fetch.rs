@@ -45,7 +45,7 @@ pub(super) struct Fetcher {
 
 /// What asking for a page came to.
 pub(super) enum Fetched {
-    Page(Page),
+    Page(Box<Page>),
     /// As it was when the tag was told.
     Same,
     /// There is none, for certain.
@@ -93,7 +93,10 @@ impl Fetcher {
         let _ = (url.set_username(""), url.set_password(None));
         url.set_fragment(None);
         let client = Client::builder()
-            .user_agent(format!("{AGENT}/{} (+documents that somebody indexes)", env!("CARGO_PKG_VERSION")))
+            .user_agent(format!(
+                "{AGENT}/{} (+documents that somebody indexes)",
+                env!("CARGO_PKG_VERSION")
+            ))
             // A proxy would look names up where nobody checks the addresses.
             .no_proxy()
             .redirect(Policy::none())
@@ -138,7 +141,7 @@ impl Fetcher {
             return match status {
                 StatusCode::NOT_MODIFIED if tag.is_some() => Ok(Fetched::Same),
                 StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Missing),
-                StatusCode::OK => page(answer, at, began).map(Fetched::Page),
+                StatusCode::OK => page(answer, at, began).map(|page| Fetched::Page(Box::new(page))),
                 _ => Err(format!("the site answered {status}")),
             };
         }
@@ -263,7 +266,9 @@ fn page(mut answer: Response, url: Url, began: Instant) -> Result<Page, String> 
     let (media_type, parameters) = content.split_once(';').unwrap_or((&content, ""));
     let media_type = media_type.trim().to_ascii_lowercase();
     let modified = word(&headers, &header::LAST_MODIFIED);
-    let date = modified.as_deref().and_then(|date| httpdate::parse_http_date(date).ok());
+    let date = modified
+        .as_deref()
+        .and_then(|date| httpdate::parse_http_date(date).ok());
     let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
     Ok(Page {
         bytes: decoded(bytes, &media_type, parameters),

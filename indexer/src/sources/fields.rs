@@ -61,7 +61,11 @@ pub(super) fn item(row: &Row, fields: &Fields, name: impl Fn(Option<&str>) -> St
     }
     let text = match fields.get("text") {
         Some(field) => {
-            let texts: Vec<String> = field.split(AND).filter_map(|field| at(row, field)).filter_map(word).collect();
+            let texts: Vec<String> = field
+                .split(AND)
+                .filter_map(|field| at(row, field))
+                .filter_map(word)
+                .collect();
             texts.join("\n\n")
         }
         None => lines(row),
@@ -87,8 +91,12 @@ fn usual_fields(row: &Row) -> Fields {
             fields.insert(part.to_owned(), (*name).to_owned());
         }
     }
-    let rest = row.iter().filter(|(name, value)| is_fact(value) && !fields.values().any(|field| field == *name));
-    let rest: Fields = rest.map(|(name, _)| (format!("{METADATA}{name}"), name.clone())).collect();
+    let rest = row
+        .iter()
+        .filter(|(name, value)| is_fact(value) && !fields.values().any(|field| field == *name));
+    let rest: Fields = rest
+        .map(|(name, _)| (format!("{METADATA}{name}"), name.clone()))
+        .collect();
     fields.extend(rest);
     fields
 }
@@ -151,7 +159,9 @@ fn word(value: &Value) -> Option<String> {
 
 /// All fields, a line each.
 fn lines(row: &Row) -> String {
-    let words = row.iter().filter_map(|(name, value)| Some(format!("{name}: {}", word(value)?)));
+    let words = row
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{name}: {}", word(value)?)));
     words.collect::<Vec<_>>().join("\n")
 }
 
@@ -169,7 +179,11 @@ mod tests {
 
     fn check(row: &Value, fields: &[(&str, &str)], uri: &str, text: &str, metadata: &Value) {
         let item = made(row, fields).unwrap();
-        let told = (item.uri.as_str(), str::from_utf8(&item.bytes).unwrap(), json!(item.metadata));
+        let told = (
+            item.uri.as_str(),
+            str::from_utf8(&item.bytes).unwrap(),
+            json!(item.metadata),
+        );
         assert_eq!(told, (uri, text, metadata.clone()));
     }
 
@@ -182,7 +196,13 @@ mod tests {
             ("text", "description+more.care"),
             ("metadata.cost", "price"),
         ];
-        check(&row, &fields, "rows#7", "Ash.\n\nOil.", &json!({ "cost": 12.5, "title": "Oar" }));
+        check(
+            &row,
+            &fields,
+            "rows#7",
+            "Ash.\n\nOil.",
+            &json!({ "cost": 12.5, "title": "Oar" }),
+        );
         check(
             &row,
             &[],
@@ -190,7 +210,13 @@ mod tests {
             "Ash.",
             &json!({ "price": 12.5, "sku": 7, "title": "Oar" }),
         );
-        check(&json!({ "uri": "a/b", "x": 1 }), &[], "a/b", "uri: a/b\nx: 1", &json!({ "x": 1 }));
+        check(
+            &json!({ "uri": "a/b", "x": 1 }),
+            &[],
+            "a/b",
+            "uri: a/b\nx: 1",
+            &json!({ "x": 1 }),
+        );
     }
 
     #[test]

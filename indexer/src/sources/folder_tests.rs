@@ -149,7 +149,14 @@ fn links_are_not_followed() {
 #[test]
 fn patterns_say_which_files_and_open_nothing_that_is_hidden() {
     let root = tempfile::tempdir().unwrap();
-    for name in ["a.md", "b.txt", ".secret.md", "drafts/c.md", "docs/drafts/d.md", "docs/e.md"] {
+    for name in [
+        "a.md",
+        "b.txt",
+        ".secret.md",
+        "drafts/c.md",
+        "docs/drafts/d.md",
+        "docs/e.md",
+    ] {
         let path = root.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, "words").unwrap();

@@ -2,10 +2,10 @@
 //!
 //! No hook, filter or submodule of the repository runs, nobody is prompted, and only the protocol of its address is spoken.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use url::Url;
 
@@ -15,17 +15,12 @@ use super::site::address;
 use super::{Before, Entry, MAX_FILE_BYTES, Part, Reading, Reason, Skipped, Source, SourceError, kind_of};
 use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
+use program::{Blobs, ended, git, not_run, said};
 
 /// Before the address of a repository.
 const PREFIX: &str = "git+";
-/// How long fetching may take.
-const FETCH: Duration = Duration::from_mins(15);
-/// How often it is looked whether that has ended.
-const PULSE: Duration = Duration::from_millis(20);
 /// Where the cache keeps what was fetched last.
 const TIP: &str = "refs/portolan/tip";
-/// The most of what `git` says that is kept.
-const MAX_WORDS: u64 = 4_096;
 
 /// A branch of a repository.
 pub struct Git {
@@ -58,7 +53,9 @@ impl Git {
         let branch = url.fragment().map(str::to_owned);
         url.set_fragment(None);
         if let Some(branch) = branch.as_ref().filter(|branch| !is_branch(branch)) {
-            return Err(SourceError::Other(format!("`{branch}` is no name of a branch or a tag")));
+            return Err(SourceError::Other(format!(
+                "`{branch}` is no name of a branch or a tag"
+            )));
         }
         let mut named = url.clone();
         let _ = (named.set_username(""), named.set_password(None));
@@ -87,7 +84,13 @@ impl Git {
         let from = self.branch.as_deref().unwrap_or("HEAD");
         let reference = format!("+{from}:{TIP}");
         let mut fetch = git(&["-C", folder, "fetch", "--quiet", "--depth=1", "--no-tags"]);
-        fetch.args(["--no-recurse-submodules", "--no-write-fetch-head", "--", "portolan", &reference]);
+        fetch.args([
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            "--",
+            "portolan",
+            &reference,
+        ]);
         self.configure(&mut fetch)?;
         ended(&mut fetch, "fetch").map_err(|error| self.redacted(&error))
     }
@@ -139,7 +142,15 @@ impl Git {
 
     /// The files of the branch.
     fn tree(&mut self) -> Result<Part, String> {
-        let mut command = git(&["-C", &self.folder.to_string_lossy(), "ls-tree", "-r", "-z", "--long", TIP]);
+        let mut command = git(&[
+            "-C",
+            &self.folder.to_string_lossy(),
+            "ls-tree",
+            "-r",
+            "-z",
+            "--long",
+            TIP,
+        ]);
         let output = command.output().map_err(|error| not_run(&error))?;
         if !output.status.success() {
             return Err(said("ls-tree", &output.stderr));
@@ -155,7 +166,8 @@ impl Git {
                 reason,
             };
             if file.path.contains(char::is_control) {
-                part.skipped.push(skip(Reason::Kind("of a name with control characters".to_owned())));
+                part.skipped
+                    .push(skip(Reason::Kind("of a name with control characters".to_owned())));
             } else if file.size > MAX_FILE_BYTES {
                 part.skipped.push(skip(Reason::Kind("over 64 MB".to_owned())));
             } else {
@@ -229,106 +241,6 @@ impl<'a> File<'a> {
     }
 }
 
-/// Reads blobs from one `git` that stays.
-struct Blobs {
-    child: Child,
-    asked: ChildStdin,
-    told: BufReader<ChildStdout>,
-}
-
-impl Blobs {
-    fn start(folder: &Path) -> std::io::Result<Self> {
-        let mut command = git(&["-C", &folder.to_string_lossy(), "cat-file", "--batch"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let pipes = child.stdin.take().zip(child.stdout.take());
-        let (asked, told) = pipes.ok_or_else(|| std::io::Error::other("`git` has no pipes"))?;
-        let told = BufReader::new(told);
-        Ok(Self { child, asked, told })
-    }
-
-    fn read(&mut self, blob: &str) -> std::io::Result<Vec<u8>> {
-        writeln!(self.asked, "{blob}")?;
-        self.asked.flush()?;
-        let mut head = String::new();
-        self.told.read_line(&mut head)?;
-        let size: Option<usize> = head.split_ascii_whitespace().nth(2).and_then(|size| size.parse().ok());
-        let size = size.ok_or_else(|| std::io::Error::other("`git` does not have it any more; index it again"))?;
-        let mut bytes = vec![0; size + 1];
-        self.told.read_exact(&mut bytes)?;
-        bytes.truncate(size);
-        Ok(bytes)
-    }
-}
-
-impl Drop for Blobs {
-    fn drop(&mut self) {
-        drop((self.child.kill(), self.child.wait()));
-    }
-}
-
-/// A `git` that reads no settings of this machine and asks nobody anything.
-fn git(arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    command.args(arguments).stdin(Stdio::null());
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"] {
-        command.env_remove(name);
-    }
-    for name in ["GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG_PARAMETERS", "GIT_PROXY_COMMAND"] {
-        command.env_remove(name);
-    }
-    command
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .env("GIT_ASKPASS", "")
-        .env("SSH_ASKPASS", "")
-        .env("LC_ALL", "C");
-    command
-}
-
-/// Runs a command to its end, within `FETCH`.
-fn ended(command: &mut Command, what: &str) -> Result<(), String> {
-    let began = Instant::now();
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| not_run(&error))?;
-    let stderr = child.stderr.take();
-    let words = std::thread::spawn(move || {
-        let Some(mut stderr) = stderr else { return Vec::new() };
-        let mut words = Vec::new();
-        // The rest is read too: who is not listened to waits.
-        drop((&mut stderr).take(MAX_WORDS).read_to_end(&mut words));
-        drop(std::io::copy(&mut stderr, &mut std::io::sink()));
-        words
-    });
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if began.elapsed() < FETCH => std::thread::sleep(PULSE),
-            _ => {
-                drop((child.kill(), child.wait()));
-                return Err(format!("`git {what}` took over {} minutes", FETCH.as_secs() / 60));
-            }
-        }
-    };
-    if status.success() {
-        return Ok(());
-    }
-    Err(said(what, &words.join().unwrap_or_default()))
-}
-
-fn not_run(error: &std::io::Error) -> String {
-    format!("cannot run `git`: {error}; install it")
-}
-
-fn said(what: &str, words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words);
-    let words: Vec<&str> = words.split(char::is_control).map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("`git {what}` failed: {}", words.join("; "))
-}
-
 /// The rules of `git check-ref-format`, as far as a name could mean something else.
 fn is_branch(name: &str) -> bool {
     let odd = |sign: char| sign.is_control() || " ~^:?*[\\".contains(sign);
@@ -349,7 +261,10 @@ mod tests {
                 (opened, expected) => panic!("{opened:?} {expected:?}"),
             }
         };
-        check("git+https://u:p@a.example/b.git#main", Ok("git+https://a.example/b.git#main"));
+        check(
+            "git+https://u:p@a.example/b.git#main",
+            Ok("git+https://a.example/b.git#main"),
+        );
         check("git+file:///b.git", Ok("git+file:///b.git"));
         check("git+ssh://a.example/b.git", Err("git+https"));
         check("git+ext::sh -c touch", Err("git+https"));

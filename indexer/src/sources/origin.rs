@@ -154,7 +154,12 @@ impl Origin {
                 pages,
                 delay_ms,
                 allow_private,
-            } => Box::new(Web::open(url, *pages, *allow_private, Duration::from_millis(*delay_ms))?),
+            } => Box::new(Web::open(
+                url,
+                *pages,
+                *allow_private,
+                Duration::from_millis(*delay_ms),
+            )?),
             Self::Crawl {
                 url,
                 depth,
@@ -166,7 +171,12 @@ impl Origin {
                     depth: *depth,
                     pages: *pages,
                 };
-                Box::new(Crawl::open(url, reach, *allow_private, Duration::from_millis(*delay_ms))?)
+                Box::new(Crawl::open(
+                    url,
+                    reach,
+                    *allow_private,
+                    Duration::from_millis(*delay_ms),
+                )?)
             }
             Self::Git { url, allow_private } => Box::new(Git::open(url, *allow_private, surroundings.cache)?),
             Self::Bucket { url } => Box::new(Bucket::open(url, surroundings.buckets)?),

@@ -108,7 +108,9 @@ impl Rows {
             let (start, line) = record.position().map_or((0, 0), |at| (at.byte(), at.line()));
             let length = reader.position().byte() - start;
             if std::mem::take(&mut is_header) {
-                let names = record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned());
+                let names = record
+                    .iter()
+                    .map(|name| String::from_utf8_lossy(name).trim().to_owned());
                 let header = names.collect();
                 self.form = Form::Table { delimiter, header };
                 continue;
@@ -180,7 +182,10 @@ impl Source for Rows {
     fn read(&mut self, entry: &Entry, _: Option<&str>) -> Result<Reading, SourceError> {
         let Span { start, length, line } = self.spans[entry.at];
         let bytes = slice(&mut self.file, start, length).map_err(|cause| SourceError::of(&self.path, cause))?;
-        let facts = self.file.metadata().map_err(|cause| SourceError::of(&self.path, cause))?;
+        let facts = self
+            .file
+            .metadata()
+            .map_err(|cause| SourceError::of(&self.path, cause))?;
         let other = || SourceError::Other(format!("line {line} changed meanwhile; index the file again"));
         let item = self.item(&bytes, line).map_err(|_| other())?;
         if item.uri != entry.uri {
@@ -193,7 +198,10 @@ impl Source for Rows {
 
 impl Form {
     fn of(path: &Path, head: &[u8]) -> Self {
-        let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+        let ending = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .map(str::to_ascii_lowercase);
         let is_json = match ending.as_deref() {
             Some("jsonl" | "ndjson") => true,
             Some("csv" | "tsv") => false,
@@ -239,10 +247,12 @@ fn cells(text: &str, delimiter: u8, header: &[String]) -> Result<Row, String> {
 /// A number or a truth value where writing it again gives the same letters, so that filters can compare it.
 fn value(cell: &str) -> Value {
     let cell = cell.trim();
-    match serde_json::from_str::<Value>(cell) {
-        Ok(value @ (Value::Number(_) | Value::Bool(_))) if value.to_string() == cell => value,
-        _ => cell.into(),
-    }
+    let is_same = |value: &Value| {
+        let again = value.to_string();
+        (value.is_number() || value.is_boolean()) && again == cell
+    };
+    let value = serde_json::from_str(cell).ok().filter(is_same);
+    value.unwrap_or_else(|| cell.into())
 }
 
 fn slice(file: &mut File, start: u64, length: u64) -> std::io::Result<Vec<u8>> {
@@ -289,7 +299,11 @@ mod tests {
              {\"id\":\"é\",\"text\":\"two\"}"
                 .as_bytes(),
             &[("a.jsonl#1", "one"), ("a.jsonl#é", "two")],
-            &[("a.jsonl:3", "no JSON"), ("a.jsonl:4", "line 1"), ("a.jsonl:5", "object")],
+            &[
+                ("a.jsonl:3", "no JSON"),
+                ("a.jsonl:4", "line 1"),
+                ("a.jsonl:5", "object"),
+            ],
         );
         check("b.jsonl", b"{\"text\":\"\xff\"}\n", &[], &[("b.jsonl:1", "UTF-8")]);
         check("c.jsonl", b"", &[], &[]);
@@ -303,7 +317,12 @@ mod tests {
             &[("a.csv#1", "one\nand; more"), ("a.csv#007", "three")],
             &[("a.csv:4", "2 values")],
         );
-        check("b.tsv", b"\xef\xbb\xbfid\ttext\nx\twords\n", &[("b.tsv#x", "words")], &[]);
+        check(
+            "b.tsv",
+            b"\xef\xbb\xbfid\ttext\nx\twords\n",
+            &[("b.tsv#x", "words")],
+            &[],
+        );
         check("c.csv", b"sku,length\n7,2\n", &[("c.csv#2", "sku: 7\nlength: 2")], &[]);
     }
 

@@ -16,6 +16,7 @@ use crate::types::{Item, Metadata};
 const NOT_FOUND: &str = "not found";
 const ELSEWHERE: &str = "redirected elsewhere";
 const NOINDEX: &str = "noindex";
+pub(super) const ROBOTS: &str = "robots.txt";
 
 /// A site and its rules.
 pub(super) struct Site {
@@ -50,7 +51,8 @@ impl Site {
         };
         let robot = Robot::new(AGENT, &rules).map_err(|error| format!("`{address}` is broken: {error}"))?;
         if let Some(seconds) = robot.delay {
-            self.fetcher.slow_down(Duration::from_secs_f32(seconds.clamp(0.0, 3_600.0)));
+            self.fetcher
+                .slow_down(Duration::from_secs_f32(seconds.clamp(0.0, 3_600.0)));
         }
         self.robot = Some(robot);
         Ok(())
@@ -72,7 +74,13 @@ impl Site {
         let tag: Option<Tag> = tag.and_then(|tag| serde_json::from_str(tag).ok());
         let fetched = self.fetcher.get(&url, tag.as_ref(), wanted);
         let fetched = fetched.map_err(|error| SourceError::Other(format!("cannot read `{url}`: {error}")))?;
-        Ok(visited(fetched, url, wanted))
+        let mut visited = visited(fetched, url, wanted);
+        // It may have been redirected there.
+        if !self.allows(&visited.url) {
+            visited.reading = Reading::Absent(ROBOTS.to_owned());
+            visited.links.clear();
+        }
+        Ok(visited)
     }
 }
 
@@ -96,17 +104,24 @@ pub(super) fn visited(fetched: Fetched, url: Url, wanted: &dyn Fn(&Url) -> bool)
         Links::default()
     };
     let told = format!("{},{}", page.robots.to_ascii_lowercase(), links.robots);
-    let says = |word: &str| told.split([',', ':']).any(|one| one.trim() == word || one.trim() == "none");
+    let says = |word: &str| {
+        told.split([',', ':'])
+            .any(|one| one.trim() == word || one.trim() == "none")
+    };
     let base = links.base.as_ref().and_then(|base| url.join(base).ok());
     let base = base.unwrap_or_else(|| url.clone());
     let targets = links.targets.iter().filter_map(|target| target_of(&base, target));
-    let targets = if says("nofollow") { Vec::new() } else { targets.collect() };
+    let targets = if says("nofollow") {
+        Vec::new()
+    } else {
+        targets.collect()
+    };
     let reading = if says(NOINDEX) {
         Reading::Absent(NOINDEX.to_owned())
     } else {
         let canonical = links.canonical.as_ref().and_then(|target| target_of(&base, target));
         let canonical = canonical.filter(|canonical| site(canonical) == site(&url) && wanted(canonical));
-        reading(page, &url, canonical)
+        reading(*page, &url, canonical.as_ref())
     };
     Visited {
         reading,
@@ -127,20 +142,22 @@ fn target_of(base: &Url, target: &str) -> Option<Url> {
 fn is_html(page: &Page) -> bool {
     let start = page.bytes.trim_ascii_start();
     let told = page.media_type.as_deref().is_some_and(|told| told.contains("html"));
-    told || start.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
+    told || start
+        .get(..9)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"<!doctype"))
 }
 
-fn reading(page: Page, url: &Url, canonical: Option<Url>) -> Reading {
+fn reading(page: Page, url: &Url, canonical: Option<&Url>) -> Reading {
     let head = &page.bytes[..page.bytes.len().min(HEAD_BYTES)];
     if !is_readable(url.path(), head) {
         let kind = page.media_type.unwrap_or_else(|| kind_of(url.path()));
         return Reading::Absent(kind);
     }
     // Under another address than its own, the tag would be asked of the wrong page.
-    let is_own = canonical.as_ref().is_none_or(|canonical| canonical == url);
+    let is_own = canonical.is_none_or(|canonical| canonical == url);
     let tag = is_own.then(|| serde_json::to_string(&page.tag).unwrap_or_default());
     let item = Item {
-        uri: canonical.as_ref().unwrap_or(url).to_string(),
+        uri: canonical.unwrap_or(url).to_string(),
         media_type: page.media_type,
         bytes: page.bytes,
         metadata: Metadata::new(),

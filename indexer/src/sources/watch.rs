@@ -47,7 +47,9 @@ fn matters(event: &Event, root: &Path, file: Option<&PathBuf>) -> bool {
         Some(file) => path == file,
         None => path.strip_prefix(root).is_ok_and(|below| {
             let mut parts = below.components();
-            let is_rules = below.file_name().is_some_and(|name| name == ".gitignore" || name == ".ignore");
+            let is_rules = below
+                .file_name()
+                .is_some_and(|name| name == ".gitignore" || name == ".ignore");
             is_rules || !parts.any(|part| part.as_os_str().to_string_lossy().starts_with('.'))
         }),
     })

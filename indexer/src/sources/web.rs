@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::fetch::{Fetched, Fetcher, site, unpacked};
-use super::site::{Site, address, visited};
+use super::site::{ROBOTS, Site, address, visited};
 use super::sitemap::{Sitemap, read};
 use super::{Before, Entry, Part, Reading, Reason, Skipped, Source, SourceError};
 
@@ -59,7 +59,10 @@ impl Web {
             }
             let Some(map) = waiting.pop_front() else { break };
             if seen.len() > MAX_MAPS {
-                self.fault(&map, format!("there are over {MAX_MAPS} sitemaps; index some of them by their own addresses"));
+                self.fault(
+                    &map,
+                    format!("there are over {MAX_MAPS} sitemaps; index some of them by their own addresses"),
+                );
                 break;
             }
             match self.sitemap(&map) {
@@ -100,7 +103,7 @@ impl Web {
     fn list_pages(&mut self, pages: BTreeSet<Url>) {
         for url in pages {
             if !self.site.allows(&url) {
-                self.skip(url.as_str(), "robots.txt");
+                self.skip(url.as_str(), ROBOTS);
                 continue;
             }
             if self.part.entries.len() == self.pages {
@@ -148,15 +151,14 @@ impl Source for Web {
             Fetched::Page(page) => read(&page.bytes).map_err(SourceError::Other)?,
             _ => None,
         };
-        match map {
-            Some(map) => self.map(map)?,
-            None => {
-                self.first = Some(fetched);
-                self.part.entries.push(Entry {
-                    uri: self.url.to_string(),
-                    ..Entry::default()
-                });
-            }
+        if let Some(map) = map {
+            self.map(map)?;
+        } else {
+            self.first = Some(fetched);
+            self.part.entries.push(Entry {
+                uri: self.url.to_string(),
+                ..Entry::default()
+            });
         }
         self.part.last = true;
         Ok(std::mem::take(&mut self.part))

@@ -63,7 +63,10 @@ impl Typed {
     /// The source as the service is told of it.
     pub fn origin(&self) -> Result<Origin> {
         if self.uri.is_some() {
-            return Err(Error::bad_input("/uri", "only standard input, `-`, is named by `--uri`"));
+            return Err(Error::bad_input(
+                "/uri",
+                "only standard input, `-`, is named by `--uri`",
+            ));
         }
         match self.source.to_str().filter(|text| text.contains("://")) {
             Some(url) => self.remote(url.to_owned()),
@@ -85,7 +88,11 @@ impl Typed {
             return Ok(Origin::Bucket { url });
         }
         self.narrows_only(&["--allow-private", "--crawl", "--pages", "--delay"])?;
-        let mut origin = if self.crawl { Origin::crawl(url) } else { Origin::url(url) };
+        let mut origin = if self.crawl {
+            Origin::crawl(url)
+        } else {
+            Origin::url(url)
+        };
         if let Origin::Crawl { depth, .. } = &mut origin {
             *depth = self.depth.unwrap_or(*depth);
         }
@@ -212,13 +219,19 @@ mod tests {
         );
         let rows = |fields: &[(&str, &str)]| Origin::Rows {
             path: "/a.csv".into(),
-            fields: fields.iter().map(|(part, field)| ((*part).into(), (*field).into())).collect(),
+            fields: fields
+                .iter()
+                .map(|(part, field)| ((*part).into(), (*field).into()))
+                .collect(),
         };
         check(&["/a.csv", "--rows"], rows(&[]));
         let fields = [("id", "sku"), ("metadata.price", "cost")];
         check(&["/a.csv", "--fields", "id=sku,metadata.price=cost"], rows(&fields));
         check(&["https://a.example/b"], Origin::url("https://a.example/b"));
-        check(&["--crawl", "https://a.example/b"], Origin::crawl("https://a.example/b"));
+        check(
+            &["--crawl", "https://a.example/b"],
+            Origin::crawl("https://a.example/b"),
+        );
         let words = "http://a.example/ --crawl --depth 2 --pages 3 --delay 1s --allow-private";
         check(
             &words.split(' ').collect::<Vec<_>>(),
@@ -249,7 +262,10 @@ mod tests {
 
     #[test]
     fn an_option_that_would_do_nothing_is_refused() {
-        refused(&["/a.csv", "--rows", "--include", "*"], "`--include` belongs to a folder");
+        refused(
+            &["/a.csv", "--rows", "--include", "*"],
+            "`--include` belongs to a folder",
+        );
         refused(&["/a.csv", "--uri", "x"], "--uri");
         refused(&["/docs", "--crawl"], "`--crawl` belongs to a site");
         refused(&["s3://bucket/a", "--allow-private"], "`--allow-private` belongs to");

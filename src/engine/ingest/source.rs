@@ -16,10 +16,7 @@ use crate::types::DocumentId;
 struct Shared(Arc<Mutex<Box<dyn Source>>>);
 
 impl Shared {
-    async fn with<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut dyn Source) -> T + Send + 'static,
-    ) -> Result<T> {
+    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut dyn Source) -> T + Send + 'static) -> Result<T> {
         let source = self.0.clone();
         blocking(move || {
             let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +36,11 @@ impl IngestRun {
         loop {
             let known = before.clone();
             let part = source.with(move |source| source.list(&known));
-            let part = self.wished.unless_stopped(part).await?.map_err(|error| failed(&error))?;
+            let part = self
+                .wished
+                .unless_stopped(part)
+                .await?
+                .map_err(|error| failed(&error))?;
             self.part(&part).await?;
             for entry in part.entries {
                 self.entry(&source, entry, &before).await?;
