@@ -176,6 +176,9 @@ async fn a_sitemap_lists_pages_through_other_sitemaps() {
     let job = index(&app, url(&address)).await;
     assert_eq!(counts(&job), [0, 0, 1, 2], "{job}");
     assert!(site.asked().ends_with(&["304 /b".to_owned(), "304 /d".to_owned()]));
+    let few = json!({ "kind": "url", "url": address, "pages": 1, "delay_ms": 0, "allow_private": true });
+    let job = index(&app, few).await;
+    assert!(job["deleted"] == 0 && detail(&job).contains("--pages"), "{job}");
     // A sitemap that is away is no empty sitemap.
     site.says("two.xml.gz", 500, &[], "");
     let job = index(&app, url(&address)).await;

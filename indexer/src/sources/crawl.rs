@@ -33,7 +33,12 @@ pub struct Crawl {
     begun: bool,
     /// Whether the pages that came from here before were listed again.
     revisited: bool,
+    /// Whether there were more links than are kept.
+    lost: bool,
 }
+
+/// So many addresses are kept for each page that may be read.
+const LINKS: usize = 20;
 
 /// Where pages are wanted: on one site, below one path.
 #[derive(Clone, Debug)]
@@ -75,6 +80,7 @@ impl Crawl {
             seen: BTreeSet::from([start.clone()]),
             begun: false,
             revisited: false,
+            lost: false,
             start,
             reach,
         })
@@ -92,9 +98,15 @@ impl Crawl {
     }
 
     fn find(&mut self, url: Url, depth: usize) {
-        if self.scope.holds(&url) && self.seen.insert(url.clone()) {
-            self.found.push((url, depth));
+        if !self.scope.holds(&url) || self.seen.contains(&url) {
+            return;
         }
+        if self.seen.len() > self.reach.pages.saturating_mul(LINKS) {
+            self.lost = true;
+            return;
+        }
+        self.seen.insert(url.clone());
+        self.found.push((url, depth));
     }
 
     fn part(&mut self) -> Part {
@@ -111,9 +123,7 @@ impl Crawl {
             } else if !self.site.allows(&url) {
                 skip(Reason::Kind(ROBOTS.to_owned()));
             } else if self.depths.len() == self.reach.pages {
-                let most = self.reach.pages;
-                let fault = format!("there are over {most} pages; the rest was left, and `--pages` lets more in");
-                skip(Reason::Fault(fault));
+                part.skipped.push(self.over());
                 part.last = true;
                 return part;
             } else {
@@ -126,6 +136,15 @@ impl Crawl {
             }
         }
         part
+    }
+
+    fn over(&self) -> Skipped {
+        let most = self.reach.pages;
+        let fault = format!("there are over {most} pages; the rest was left, and `--pages` lets more in");
+        Skipped {
+            name: self.start.to_string(),
+            reason: Reason::Fault(fault),
+        }
     }
 }
 
@@ -144,6 +163,9 @@ impl Source for Crawl {
         let last = self.found.is_empty();
         let mut part = self.part();
         part.last |= last;
+        if last && self.lost {
+            part.skipped.push(self.over());
+        }
         Ok(part)
     }
 

@@ -12,6 +12,8 @@ use crate::parse::links::{self, Links};
 use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
 
+/// More rules are not read; RFC 9309 asks for 500 KiB.
+const MAX_RULES: usize = 512 << 10;
 /// Where there is no document, in a word or two.
 const NOT_FOUND: &str = "not found";
 const ELSEWHERE: &str = "redirected elsewhere";
@@ -42,13 +44,14 @@ impl Site {
     pub fn read_rules(&mut self, url: &Url) -> Result<(), String> {
         let address = get_robots_url(url.as_str()).map_err(|error| error.to_string())?;
         let address = Url::parse(&address).map_err(|error| error.to_string())?;
-        let rules = match self.fetcher.get(&address, None, &|_| true) {
+        let mut rules = match self.fetcher.get(&address, None, &|_| true) {
             Ok(Fetched::Page(page)) => page.bytes,
             // Who refuses them has none.
             Ok(_) => Vec::new(),
             Err(error) if error.contains("answered 4") => Vec::new(),
             Err(error) => return Err(format!("cannot read `{address}`: {error}")),
         };
+        rules.truncate(MAX_RULES);
         let robot = Robot::new(AGENT, &rules).map_err(|error| format!("`{address}` is broken: {error}"))?;
         if let Some(seconds) = robot.delay {
             self.fetcher

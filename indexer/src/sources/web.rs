@@ -57,6 +57,12 @@ impl Web {
                 }
                 None => {}
             }
+            if pages.len() > self.pages {
+                let most = self.pages;
+                let fault = format!("it lists over {most} pages; the rest was left, and `--pages` lets more in");
+                self.fault(&self.url.clone(), fault);
+                break;
+            }
             let Some(map) = waiting.pop_front() else { break };
             if seen.len() > MAX_MAPS {
                 self.fault(
@@ -101,15 +107,10 @@ impl Web {
     }
 
     fn list_pages(&mut self, pages: BTreeSet<Url>) {
-        for url in pages {
+        for url in pages.into_iter().take(self.pages) {
             if !self.site.allows(&url) {
                 self.skip(url.as_str(), ROBOTS);
                 continue;
-            }
-            if self.part.entries.len() == self.pages {
-                let most = self.pages;
-                let fault = format!("it lists over {most} pages; the rest was left, and `--pages` lets more in");
-                return self.fault(&self.url.clone(), fault);
             }
             self.part.entries.push(Entry {
                 uri: url.to_string(),
