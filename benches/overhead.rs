@@ -135,6 +135,7 @@ async fn service(data: &std::path::Path, model: &str) -> (Arc<Engine>, axum::Rou
     };
     let chat: Arc<dyn ChatModel> = Arc::new(PortkeyModel::new(&gateway, route.clone()).unwrap());
     let parts = Parts {
+        buckets: BTreeMap::new(),
         data: data.to_owned(),
         embedder: Arc::new(Free),
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),

@@ -169,6 +169,7 @@ fn milliseconds(took: Duration) -> f64 {
 
 async fn open(data: &Path) -> Arc<Engine> {
     let parts = Parts {
+        buckets: BTreeMap::new(),
         data: data.to_owned(),
         embedder: Arc::new(ByHash),
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),

@@ -63,6 +63,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
     drop(std::fs::remove_file(config.data.join(peer::ADDRESS)));
     let parts = Parts {
         data: config.data.clone(),
+        buckets: buckets(config),
         embedder,
         reranking: Arc::new(reranking),
         store,
@@ -99,7 +100,7 @@ pub async fn serve(config: &Config) -> Result<()> {
     tracing::info!(url = address.url, "serving");
     let (stop, stopped) = tokio::sync::watch::channel(());
     let ask_to_stop = async move {
-        signal().await;
+        asked_to_stop().await;
         drop(stop);
     };
     let connections = Connections {
@@ -113,6 +114,12 @@ pub async fn serve(config: &Config) -> Result<()> {
     }
     drop(std::fs::remove_file(&note));
     Ok(())
+}
+
+/// The variables that buckets know.
+fn buckets(config: &Config) -> BTreeMap<String, String> {
+    let own = config.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Before anything is opened: an address that is taken or too open is told at once.
@@ -163,7 +170,8 @@ async fn keep_up(metrics: metrics_exporter_prometheus::PrometheusHandle) {
     }
 }
 
-async fn signal() {
+/// Resolves at SIGINT or SIGTERM.
+pub async fn asked_to_stop() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         return;

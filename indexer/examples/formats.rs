@@ -11,8 +11,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use indexer::parse;
+use indexer::sources::{Before, Filter, Folder, Reading, Source, SourceError};
 use indexer::types::Item;
-use indexer::{parse, sources};
 
 /// How long a file may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -50,13 +51,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
+fn read(file: &Path) -> Result<Item, SourceError> {
+    let mut source = Folder::open(file, &Filter::default(), &Path::to_path_buf)?;
+    let part = source.list(&Before::new())?;
+    let entry = part.entries.first();
+    match source.read(entry.ok_or_else(|| SourceError::Unsupported(file.to_path_buf()))?, None)? {
+        Reading::Item(item, _) => Ok(item),
+        _ => Err(SourceError::Unsupported(file.to_path_buf())),
+    }
+}
+
 /// Parses one file and prints how much text it holds, how long that took, and how much memory.
 fn one(file: &Path) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
-    let read = sources::folder(file).and_then(|source| match source.entries().first() {
-        Some(entry) => sources::read(entry),
-        None => Err(sources::SourceError::Unsupported(file.to_path_buf())),
-    });
+    let read = read(file);
     let (letters, reason) = match read.map(|item: Item| parse::document(&item, "").map_err(|error| error.to_string())) {
         Ok(Ok(document)) => {
             let letters = document.text.chars().filter(|letter| letter.is_alphanumeric()).count();

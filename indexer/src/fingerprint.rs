@@ -9,6 +9,9 @@ pub const PARSER_VERSION: u32 = 4;
 /// Hexadecimal digits kept: 128 bits, far more than any collection needs.
 const LENGTH: usize = 32;
 
+/// Those of the settings: there are few of them.
+const SETTINGS_LENGTH: usize = 16;
+
 /// BLAKE3 over content, media type, metadata, principals, parser version and chunk settings; the URI has no part in it.
 ///
 /// Parts are length-prefixed, so no two different items share their bytes.
@@ -31,6 +34,18 @@ pub fn of(item: &Item, chunking: Chunking) -> String {
     }
     let mut hex = hasher.finalize().to_hex().to_string();
     hex.truncate(LENGTH);
+    hex
+}
+
+/// What a fingerprint depends on besides the item: while it is the same, so is what is made of equal items.
+pub fn settings(chunking: Chunking) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&PARSER_VERSION.to_le_bytes());
+    for setting in chunking.settings() {
+        hasher.update(&setting.to_le_bytes());
+    }
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(SETTINGS_LENGTH);
     hex
 }
 
@@ -89,5 +104,7 @@ mod tests {
         };
         assert_ne!(of(&item(), usual), of(&item(), smaller));
         assert_ne!(of(&item(), usual), of(&item(), bare));
+        assert_ne!(settings(usual), settings(smaller));
+        assert_ne!(settings(usual), settings(bare));
     }
 }

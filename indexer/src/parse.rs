@@ -12,6 +12,7 @@ mod front_matter;
 mod html;
 mod json;
 mod kind;
+pub(crate) mod links;
 mod mail;
 mod markdown;
 mod member;
@@ -38,6 +39,7 @@ use kind::Kind;
 pub use kind::{HEAD_BYTES, is_readable};
 use package::Room;
 use page::Page;
+pub(crate) use table::mark as delimiter;
 
 /// More text than this is a data set, not a document.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;

@@ -13,13 +13,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexer::sources::Origin;
 use serde_json::json;
 
 use crate::app;
 use crate::cli::sets::{self, Beir, Set};
 use crate::cli::{print, progress};
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::engine::{Engine, Indexing};
 use crate::error::{Error, Result};
 use crate::types::{Item, Reader};
 use gate::Gate;
@@ -94,7 +95,11 @@ async fn measure(config: &Config, path: &Path, tell: bool) -> Result<Report> {
             retrieval::measure(&engine, &name, &questions, &mut report).await?;
         }
         Set::Golden(set) => {
-            let job = engine.index_path(golden::COLLECTION, set.corpus.clone()).await?;
+            let indexing = Indexing {
+                origin: Origin::folder(set.corpus.clone()),
+                allow_deletes: false,
+            };
+            let job = engine.index(golden::COLLECTION, indexing).await?;
             indexed(&engine, &job, golden::COLLECTION, &mut report).await?;
             golden::measure(&engine, &set, &mut report, tell).await?;
         }

@@ -1,9 +1,13 @@
-//! `portolan index PATH`.
+//! `portolan index SOURCE`.
 
-use std::path::PathBuf;
+mod typed;
+mod watch;
+
+use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use indexer::sources::{FORMATS, MAX_FILE_BYTES};
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -13,18 +17,18 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::jobs::has_ended;
 use crate::http::wire::IndexBody;
+use crate::types::collection_name;
+use typed::Typed;
 
 /// The most names of each kind that a plan shows.
 const NAMES: usize = 10;
 
-/// Index a folder or a file.
+/// Index a folder, a file or another source.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  portolan index docs/ --collection handbook\n  portolan index docs/ --plan     # tells what would be done, and does nothing"
-)]
+#[command(after_help = EXAMPLES)]
 pub struct Index {
-    /// A folder or a file: text, Markdown, HTML, PDF, Office, OpenDocument, mail, tables, source code, archives.
-    path: PathBuf,
+    #[command(flatten)]
+    typed: Typed,
     /// Where to put it.
     #[arg(long, default_value = "default")]
     collection: String,
@@ -34,33 +38,86 @@ pub struct Index {
     /// Let any share of the documents vanish; without it, a job stops before it deletes over 30 % and over 10 of them.
     #[arg(long)]
     allow_deletes: bool,
+    /// Index again whenever something changes, until Ctrl-C.
+    #[arg(long, conflicts_with = "plan")]
+    watch: bool,
+    /// With `--watch`, look so often, such as `15m`; a site, a repository and a bucket every 15 minutes if not told.
+    #[arg(long, requires = "watch", value_name = "TIME", value_parser = typed::time)]
+    every: Option<Duration>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  portolan index docs/ --collection handbook
+  portolan index docs/ --plan     # tells what would be done, and does nothing
+  portolan index docs/ --include '*.md' --exclude drafts/
+  portolan index docs/ --watch    # documents appear within about 2 seconds
+  portolan index https://example.org/sitemap.xml
+  portolan index --crawl https://example.org/docs/ --depth 4 --watch --every 1h
+  portolan index git+https://example.org/docs.git#main
+  portolan index s3://bucket/prefix
+  portolan index rows.jsonl --fields id=sku,title=name,text=description,metadata.price=price
+  cat page.md | portolan index - --uri page.md";
+
 pub(super) async fn run(config: &Config, command: Index, json: bool) -> Result<ExitCode> {
-    let Some(path) = command.path.to_str() else {
-        return Err(Error::bad_input(
-            "/path",
-            "the path is not UTF-8; index the folder above it",
-        ));
-    };
+    if command.typed.is_stdin() {
+        let bytes = stdin(&command)?;
+        let place = Place::open(config).await?;
+        collection_name(&command.collection)?;
+        let answer = place.put(&command.collection, command.typed.uri()?, bytes).await?;
+        return finish(&place, &answer, &command.collection, json).await;
+    }
+    if command.watch {
+        return watch::run(config, &command, json).await;
+    }
+    let body = body(&command)?;
     let place = Place::open(config).await?;
-    let body = IndexBody {
-        path: path.to_owned(),
-        collection: command.collection.clone(),
-        plan: command.plan,
-        allow_deletes: command.allow_deletes,
-    };
     let answer = place.index(body).await?;
     if command.plan {
         let plan = if json { format!("{answer}\n") } else { outline(&answer) };
         print(&plan);
         return Ok(ExitCode::SUCCESS);
     }
-    let state = follow(&place, answer["job"].as_str().unwrap_or_default()).await?;
+    finish(&place, &answer, &command.collection, json).await
+}
+
+/// What the service is told to do.
+fn body(command: &Index) -> Result<IndexBody> {
+    Ok(IndexBody {
+        path: None,
+        source: Some(command.typed.origin()?),
+        collection: command.collection.clone(),
+        plan: command.plan,
+        allow_deletes: command.allow_deletes,
+    })
+}
+
+/// What stands on standard input.
+fn stdin(command: &Index) -> Result<Vec<u8>> {
+    command.typed.uri()?;
+    if command.plan || command.watch {
+        let detail = "standard input can be read only once; leave `--plan` and `--watch` out";
+        return Err(Error::bad_input("/source", detail));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::bad_input("/source", format!("cannot read standard input: {error}")))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Error::bad_input("/source", "standard input is over 64 MB; split it"));
+    }
+    Ok(bytes)
+}
+
+/// Waits for the job and tells how it ended.
+async fn finish(place: &Place, answer: &Value, collection: &str, json: bool) -> Result<ExitCode> {
+    let state = follow(place, answer["job"].as_str().unwrap_or_default()).await?;
     if json {
         print(&format!("{state}\n"));
     } else {
-        print(&summary(&state, &command.collection));
+        print(&summary(&state, collection));
     }
     let good = state["state"] == "done" && number(&state, "error_count") == 0;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -83,7 +140,7 @@ async fn follow(place: &Place, job: &str) -> Result<Value> {
 
 /// A sign of life until the job has counted its documents.
 fn progress() -> ProgressBar {
-    let bar = ProgressBar::no_length().with_message("reading the folder");
+    let bar = ProgressBar::no_length().with_message("reading the source");
     match ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
@@ -206,20 +263,28 @@ fn named(name: &Value) -> String {
 }
 
 fn skipped(state: &Value) -> Option<String> {
-    let skipped: Vec<String> = state["skipped"]
-        .as_object()?
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
-    let formats = indexer::sources::FORMATS;
-    (!skipped.is_empty()).then(|| format!("  skipped: {}; what is read: {formats}\n", skipped.join(", ")))
+    let kinds = state["skipped"].as_object()?;
+    let skipped: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    if skipped.is_empty() {
+        return None;
+    }
+    let mut line = format!("  skipped: {}", skipped.join(", "));
+    // The ending of a file, and no reason of a site.
+    if kinds
+        .keys()
+        .any(|kind| kind.chars().all(char::is_alphanumeric) && kind != "noindex")
+    {
+        line.extend(["; what is read: ", FORMATS]);
+    }
+    Some(line + "\n")
 }
 
 fn faults(state: &Value) -> String {
     let mut text = String::new();
     for error in state["errors"].as_array().into_iter().flatten() {
         let part = |key: &str| error[key].as_str().unwrap_or_default();
-        text.extend(["  ", part("uri"), ": ", part("detail"), "\n"]);
+        let of = if part("uri").is_empty() { "" } else { ": " };
+        text.extend(["  ", part("uri"), of, part("detail"), "\n"]);
     }
     text
 }

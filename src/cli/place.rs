@@ -107,18 +107,28 @@ impl Place {
         match self {
             Self::Here(engine) => documents::index(engine, body).await,
             Self::Peer(peer) => {
-                let path = std::path::absolute(&body.path)
-                    .map_err(|error| Error::storage("cannot tell the working folder", error))?;
-                let IndexBody {
-                    collection,
-                    plan,
-                    allow_deletes,
-                    ..
-                } = body;
                 let body = json!({
-                    "path": path, "collection": collection, "plan": plan, "allow_deletes": allow_deletes,
+                    "source": body.origin()?,
+                    "collection": body.collection,
+                    "plan": body.plan,
+                    "allow_deletes": body.allow_deletes,
                 });
                 peer.post("/v1/index", &body).await
+            }
+        }
+    }
+
+    /// `POST /v1/documents`, one file: a job.
+    pub(super) async fn put(&self, collection: &str, uri: &str, bytes: Vec<u8>) -> Result<Value> {
+        let item = documents::file(uri.to_owned(), None, bytes)?;
+        match self {
+            Self::Here(engine) => {
+                let job = engine.put(collection, vec![item], &Reader::Everything).await?;
+                Ok(json!({ "job": job }))
+            }
+            Self::Peer(peer) => {
+                let path = format!("/v1/documents?collection={collection}");
+                peer.upload(&path, uri, item.bytes).await
             }
         }
     }
@@ -237,6 +247,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let parts = Parts {
             data: folder.path().to_owned(),
+            buckets: std::collections::BTreeMap::new(),
             embedder: Arc::new(Nowhere),
             store: Store::open(&folder.path().join("portolan.sqlite")).await.unwrap(),
             routes: Vec::new(),

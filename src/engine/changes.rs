@@ -69,6 +69,16 @@ impl Known {
         self.prints.extend(before.map(|before| (uri, before)));
     }
 
+    /// The fingerprint of the document of that name.
+    pub fn print(&self, uri: &str) -> Option<&String> {
+        self.prints.get(uri)
+    }
+
+    /// Whether the index has what has that fingerprint under that name, and need not see it again.
+    pub fn has(&self, uri: &str, print: &str) -> bool {
+        self.prints.get(uri).is_some_and(|known| known == print) && !self.again.contains(uri)
+    }
+
     /// How many of `gone` stand nowhere else in the source.
     pub fn vanished(&self, gone: &[String], seen: &BTreeSet<String>) -> usize {
         let here: BTreeSet<&String> = seen.iter().filter_map(|uri| self.prints.get(uri)).collect();
@@ -119,6 +129,13 @@ mod tests {
         }
         assert_eq!(known.take("a", "1").0, Change::Unchanged);
         assert_eq!(known.take("b", "2").0, Change::Added);
+    }
+
+    #[test]
+    fn what_is_to_be_indexed_again_is_not_had() {
+        let known = known(&[("a", "1"), ("b", "2")], &["b"], &[]);
+        assert!(known.has("a", "1"));
+        assert!(!known.has("a", "2") && !known.has("b", "2") && !known.has("c", "1"));
     }
 
     #[test]

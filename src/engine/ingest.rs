@@ -1,11 +1,11 @@
 //! Items to published documents: fingerprint, parse, chunk, embed, publish, with a job that tells how far it is.
 
 mod embed;
-mod folder;
+mod outline;
 mod pace;
+mod source;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,9 @@ use crate::index::work::blocking;
 use crate::index::{Collection, Replacement};
 use crate::store::{ErrorKind, JobRecord, JobState};
 use crate::types::Reader;
-pub(in crate::engine) use folder::{Folder, Outline};
+pub(crate) use outline::Ground;
+pub use outline::Indexing;
+pub(in crate::engine) use outline::{Outline, failed};
 use pace::Pace;
 
 /// Chunks that are published as one.
@@ -34,11 +36,13 @@ const EMBED: usize = 64;
 const PULSE: Duration = Duration::from_millis(500);
 /// Up to here a scan of the vectors is as quick as an index of them.
 const SCAN: usize = 20_000;
+/// What a run over a source takes of the queue, in KiB: the names of its entries.
+const SOURCE: u32 = 1_024;
 
 /// What a job works on.
 enum Work {
     Items(Vec<Item>),
-    Folder(Folder),
+    Source(Indexing),
 }
 
 impl Work {
@@ -46,7 +50,7 @@ impl Work {
     fn weight(&self) -> u32 {
         match self {
             Self::Items(items) => items.iter().map(weight).sum(),
-            Self::Folder(folder) => folder.source.entries().len().min(1_024) as u32 + 1,
+            Self::Source(_) => SOURCE,
         }
     }
 }
@@ -70,14 +74,12 @@ impl Engine {
             .await
     }
 
-    /// Indexes a file or a folder; documents that are gone from it are removed. Returns the job's id at once.
-    pub async fn index_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
-        self.index_folder(collection, move || Folder::walk(&path, false)).await
-    }
-
-    /// The same, whatever share of the documents is gone.
-    pub async fn index_path_with_deletes(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<String> {
-        self.index_folder(collection, move || Folder::walk(&path, true)).await
+    /// Indexes a source; documents that are gone from it are removed. Returns the job's id at once.
+    pub async fn index(self: &Arc<Self>, collection: &str, indexing: Indexing) -> Result<String> {
+        let (origin, ground) = (indexing.origin.clone(), self.ground(collection));
+        blocking(move || ground.open(&origin).map(drop)).await?;
+        let work = Work::Source(indexing);
+        self.start(collection, ("index", Reader::Everything), work).await
     }
 
     /// What there is in a collection, as a run finds it.
@@ -89,15 +91,6 @@ impl Engine {
         let collection = collection.clone();
         let again = blocking(move || collection.without_tokens()).await?;
         Ok(Known::new(prints, again))
-    }
-
-    async fn index_folder(
-        self: &Arc<Self>,
-        collection: &str,
-        walk: impl FnOnce() -> Result<Folder> + Send + 'static,
-    ) -> Result<String> {
-        let work = Work::Folder(blocking(walk).await?);
-        self.start(collection, ("index", Reader::Everything), work).await
     }
 
     async fn start(self: &Arc<Self>, collection: &str, (kind, reader): (&str, Reader), work: Work) -> Result<String> {
@@ -119,6 +112,7 @@ impl Engine {
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
+            outline: None,
             wished: self.wishes.begin(&job, collection.closing().clone()),
             quarantine: Quarantine::default(),
             collection,
@@ -151,6 +145,8 @@ struct IngestRun {
     collection: Arc<Collection>,
     known: Known,
     quarantine: Quarantine,
+    /// Of the source, when it is one that is indexed.
+    outline: Option<Outline>,
     record: JobRecord,
     accepted: Accepted,
     wished: Wished,
@@ -196,7 +192,7 @@ impl IngestRun {
                 }
                 self.flush().await
             }
-            Work::Folder(folder) => self.folder(&folder).await,
+            Work::Source(indexing) => self.source(indexing).await,
         }
     }
 
@@ -294,6 +290,9 @@ impl IngestRun {
             return Ok(());
         }
         self.wished.keeps_collection()?;
+        if let Some(outline) = &mut self.outline {
+            outline.begin()?;
+        }
         let _turn = self.engine.publishing().lock().await;
         let name = self.collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));

@@ -53,6 +53,8 @@ use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
+pub(crate) use ingest::Ground;
+pub use ingest::Indexing;
 pub use parsers::Parsers;
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
@@ -94,6 +96,8 @@ pub type VectorFactory = Box<dyn Fn(&str, usize) -> Result<Arc<dyn VectorStore>>
 pub struct Parts {
     /// Folder of the collections.
     pub data: PathBuf,
+    /// The settings of buckets, by the names of their variables.
+    pub buckets: BTreeMap<String, String>,
     /// Texts to vectors.
     pub embedder: Arc<dyn Embedder>,
     /// Conversations and jobs.
@@ -233,9 +237,14 @@ impl Engine {
         &self.tasks
     }
 
-    /// Which documents of the collection came from where.
-    pub(crate) fn sources_file(&self, collection: &str) -> PathBuf {
-        self.collections_folder().join(collection).join("sources.json")
+    /// What sources of the collection stand on.
+    pub(crate) fn ground(&self, collection: &str) -> Ground {
+        Ground {
+            ledger: self.collections_folder().join(collection).join("sources.json"),
+            cache: self.parts.data.join("cache"),
+            buckets: self.parts.buckets.clone(),
+            chunking: self.chunking(),
+        }
     }
 
     pub(crate) fn quarantine_file(&self, collection: &str) -> PathBuf {

@@ -1,18 +1,19 @@
-//! What indexing a folder would do, and how long it would take. Nothing is changed.
+//! What indexing a source would do, and how long it would take. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::chunk::Chunking;
 use indexer::fingerprint;
-use indexer::sources::{self, Entry};
-use indexer::types::Chunk;
+use indexer::sources::{Before, Entry, Origin, Reading, Source};
+use indexer::types::{Chunk, Item};
+use tokio::runtime::Handle;
 
 use crate::engine::Engine;
-use crate::engine::changes::{Change, Known, is_drastic};
-use crate::engine::ingest::{Folder, Outline};
+use crate::engine::changes::{Change, Known};
+use crate::engine::ingest::{Ground, Outline, failed};
 use crate::error::Result;
 use crate::gateway::TextKind;
 use crate::index::work::blocking;
@@ -26,10 +27,10 @@ const SAMPLING: Duration = Duration::from_secs(2);
 /// Chunks that are embedded to tell how long the others take.
 const EMBED: usize = 32;
 
-/// What indexing a folder would do.
+/// What indexing a source would do.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// Documents in the folder.
+    /// Documents in the source.
     pub documents: usize,
     /// The new ones.
     pub added: Vec<String>,
@@ -41,7 +42,7 @@ pub struct Plan {
     pub deleted: Vec<String>,
     /// Those whose text is as before.
     pub unchanged: usize,
-    /// Files that nothing can read, by the ending of their names.
+    /// What would be left out, by kind.
     pub skipped: BTreeMap<String, u64>,
     /// Bytes of what is new, changed or moved.
     pub bytes: u64,
@@ -55,27 +56,26 @@ pub struct Plan {
     pub errors: Vec<JobError>,
 }
 
-/// What was found without parsing anything: the plan, and the files whose texts would be embedded.
+/// What was found without a model: the plan, and texts that tell how long embedding takes.
 struct Surveyed {
     plan: Plan,
-    fresh: Vec<Entry>,
+    texts: Vec<String>,
 }
 
 impl Engine {
-    /// What `index_path` would do.
-    pub async fn plan_path(self: &Arc<Self>, collection: &str, path: PathBuf) -> Result<Plan> {
+    /// What `index` would do.
+    pub async fn plan(self: &Arc<Self>, collection: &str, origin: Origin) -> Result<Plan> {
         collection_name(collection)?;
         let known = match self.collection(collection) {
             Ok(open) => self.known(&open).await?,
             // It is made when something is indexed into it.
             Err(_) => Known::default(),
         };
-        let (file, chunking) = (self.sources_file(collection), self.chunking());
+        let (engine, ground) = (Arc::clone(self), self.ground(collection));
         let began = Instant::now();
-        let surveyed = blocking(move || survey(&path, file, known, chunking)).await?;
-        let Surveyed { mut plan, fresh } = surveyed;
+        let surveyed = blocking(move || Survey::of(engine, &origin, ground, known)).await?;
+        let Surveyed { mut plan, texts } = surveyed;
         plan.time += began.elapsed();
-        let texts = plan.estimate(&fresh, self).await?;
         if !texts.is_empty() {
             let (began, count) = (Instant::now(), texts.len() as f64);
             self.embedder().embed(texts, TextKind::Passage).await?;
@@ -85,72 +85,135 @@ impl Engine {
     }
 }
 
-fn survey(path: &Path, file: PathBuf, mut known: Known, chunking: Chunking) -> Result<Surveyed> {
-    let folder = Folder::walk(path, false)?;
-    let mut outline = Outline::of(&folder, file)?;
-    let entries = std::mem::take(&mut outline.entries);
-    let gone = outline.gone();
-    known.set_gone(gone.iter());
-    let mut plan = Plan {
-        documents: entries.len(),
-        skipped: folder.source.unsupported(),
-        ..Plan::default()
-    };
-    let mut fresh = Vec::new();
-    for entry in entries {
-        match outline.refusal(&entry.uri) {
-            Some(refusal) => plan.errors.push(refusal),
-            None => plan.look(entry, &mut known, chunking, &mut fresh),
-        }
-    }
-    plan.errors.extend(folder.failures(&outline.before));
-    // A run that could not look at everything deletes nothing.
-    if folder.failures(&outline.before).is_empty() {
-        let moved: BTreeSet<&String> = plan.moved.iter().map(|(from, _)| from).collect();
-        plan.deleted = gone.iter().filter(|uri| !moved.contains(uri)).cloned().collect();
-        let vanished = known.vanished(&gone, &outline.seen);
-        plan.needs_allow_deletes = is_drastic(vanished, outline.before.len());
-    }
-    Ok(Surveyed { plan, fresh })
+/// A look at everything that a source holds.
+struct Survey {
+    engine: Arc<Engine>,
+    source: Box<dyn Source>,
+    outline: Outline,
+    known: Known,
+    before: Before,
+    chunking: Chunking,
+    plan: Plan,
+    /// Those whose texts would be embedded.
+    fresh: Vec<Entry>,
 }
 
-impl Plan {
-    /// Finds out what the file is to the index; `fresh` are those whose texts would be embedded.
-    fn look(&mut self, entry: Entry, known: &mut Known, chunking: Chunking, fresh: &mut Vec<Entry>) {
-        let item = match sources::read(&entry) {
-            Ok(item) => item,
-            Err(error) => {
-                let error = JobError::new(ErrorKind::Unreadable, entry.uri, error.to_string());
-                return self.errors.push(error);
-            }
+impl Survey {
+    fn of(engine: Arc<Engine>, origin: &Origin, ground: Ground, known: Known) -> Result<Surveyed> {
+        let chunking = ground.chunking;
+        let (source, outline) = Outline::open(origin, ground)?;
+        let mut survey = Self {
+            before: outline.before(&known),
+            plan: Plan::default(),
+            fresh: Vec::new(),
+            engine,
+            source,
+            outline,
+            known,
+            chunking,
         };
-        let (change, _) = known.take(&item.uri, &fingerprint::of(&item, chunking));
+        while !survey.part()? {}
+        survey.settle();
+        let texts = survey.estimate();
+        let plan = survey.plan;
+        Ok(Surveyed { plan, texts })
+    }
+
+    /// Looks at a part of the list; true after the last.
+    fn part(&mut self) -> Result<bool> {
+        let part = self.source.list(&self.before).map_err(|error| failed(&error))?;
+        let (faults, kinds) = self.outline.list(&part);
+        self.plan.errors.extend(faults);
+        for (kind, count) in kinds {
+            *self.plan.skipped.entry(kind).or_default() += count;
+        }
+        if part.last {
+            self.known.set_gone(self.outline.gone().iter());
+        }
+        for entry in part.entries {
+            self.look(entry);
+        }
+        Ok(part.last)
+    }
+
+    /// Finds out what an entry is to the index.
+    fn look(&mut self, mut entry: Entry) {
+        if let Some(refusal) = self.outline.refusal(&entry.uri) {
+            self.plan.documents += 1;
+            return self.plan.errors.push(refusal);
+        }
+        let tag = self.before.get(&entry.uri).and_then(Option::as_deref);
+        if tag.is_some() && tag == entry.tag.as_deref() {
+            self.plan.documents += 1;
+            self.plan.unchanged += 1;
+            return;
+        }
+        match self.source.read(&entry, tag) {
+            Ok(Reading::Item(item, _)) => {
+                if self.outline.rename(&entry, &item.uri) {
+                    entry.size = item.bytes.len() as u64;
+                    self.take(entry, item);
+                }
+            }
+            Ok(Reading::Same) => {
+                self.plan.documents += 1;
+                self.plan.unchanged += 1;
+            }
+            Ok(Reading::Absent(kind)) => {
+                self.outline.set_absent(&entry);
+                *self.plan.skipped.entry(kind).or_default() += 1;
+            }
+            Err(error) => {
+                self.plan.documents += 1;
+                let error = JobError::new(ErrorKind::Unreadable, entry.uri, error.to_string());
+                self.plan.errors.push(error);
+            }
+        }
+    }
+
+    fn take(&mut self, entry: Entry, item: Item) {
+        self.plan.documents += 1;
+        if let Some(refusal) = self.outline.refusal(&item.uri) {
+            return self.plan.errors.push(refusal);
+        }
+        let (change, _) = self.known.take(&item.uri, &fingerprint::of(&item, self.chunking));
         if change != Change::Unchanged {
-            self.bytes += item.bytes.len() as u64;
+            self.plan.bytes += item.bytes.len() as u64;
         }
         match change {
-            Change::Unchanged => self.unchanged += 1,
-            Change::Moved(from) => self.moved.push((from, item.uri)),
+            Change::Unchanged => self.plan.unchanged += 1,
+            Change::Moved(from) => self.plan.moved.push((from, item.uri)),
             Change::Added => {
-                self.added.push(item.uri);
-                fresh.push(entry);
+                self.plan.added.push(item.uri);
+                self.fresh.push(entry);
             }
             Change::Changed => {
-                self.changed.push(item.uri);
-                fresh.push(entry);
+                self.plan.changed.push(item.uri);
+                self.fresh.push(entry);
             }
         }
+    }
+
+    /// Tells what is gone; a run that could not look at everything deletes nothing.
+    fn settle(&mut self) {
+        let (partial, reason) = self.outline.is_partial();
+        self.plan.errors.extend(reason);
+        if partial {
+            return;
+        }
+        let gone = self.outline.gone();
+        let moved: BTreeSet<&String> = self.plan.moved.iter().map(|(from, _)| from).collect();
+        self.plan.deleted = gone.iter().filter(|uri| !moved.contains(uri)).cloned().collect();
+        self.plan.needs_allow_deletes = self.outline.drastic(&self.known, &gone).is_some();
     }
 
     /// Parses some files of each ending to tell how many chunks all hold, and how long parsing takes; returns texts of
     /// some of the chunks.
-    async fn estimate(&mut self, fresh: &[Entry], engine: &Engine) -> Result<Vec<String>> {
-        let mut by_ending: BTreeMap<Option<String>, Vec<&Entry>> = BTreeMap::new();
-        for entry in fresh {
-            let ending = entry
-                .path
-                .extension()
-                .map(|ending| ending.to_string_lossy().to_lowercase());
+    fn estimate(&mut self) -> Vec<String> {
+        let mut by_ending: BTreeMap<Option<String>, Vec<Entry>> = BTreeMap::new();
+        for entry in std::mem::take(&mut self.fresh) {
+            let ending = Path::new(&entry.uri).extension();
+            let ending = ending.map(|ending| ending.to_string_lossy().to_lowercase());
             by_ending.entry(ending).or_default().push(entry);
         }
         let (began, mut texts) = (Instant::now(), Vec::new());
@@ -162,15 +225,18 @@ impl Plan {
                 if sample.bytes > 0 && began.elapsed() > SAMPLING {
                     break;
                 }
-                sample.add(entry, engine, &mut texts).await?;
+                // What is wrong with it is told by the run.
+                if let Ok(Reading::Item(item, _)) = self.source.read(entry, None) {
+                    sample.add(item, &self.engine, &mut texts);
+                }
             }
             let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
             let share = bytes as f64 / sample.bytes.max(1) as f64;
-            self.chunks += (sample.chunks as f64 * share).round() as u64;
-            self.time += own.elapsed().mul_f64(share.max(0.0));
+            self.plan.chunks += (sample.chunks as f64 * share).round() as u64;
+            self.plan.time += own.elapsed().mul_f64(share.max(0.0));
         }
         let step = texts.len().div_ceil(EMBED).max(1);
-        Ok(texts.into_iter().step_by(step).collect())
+        texts.into_iter().step_by(step).collect()
     }
 }
 
@@ -182,19 +248,16 @@ struct Sample {
 }
 
 impl Sample {
-    async fn add(&mut self, entry: &Entry, engine: &Engine, texts: &mut Vec<String>) -> Result<()> {
-        self.bytes += entry.size;
-        let (entry, chunking) = (entry.clone(), engine.chunking());
-        // What is wrong with a file is told by the run.
-        let Ok(item) = blocking(move || Ok(sources::read(&entry))).await? else {
-            return Ok(());
-        };
-        let Ok((document, chunks)) = engine.parsers().parse(item, String::new(), chunking).await? else {
-            return Ok(());
+    fn add(&mut self, item: Item, engine: &Engine, texts: &mut Vec<String>) {
+        self.bytes += item.bytes.len() as u64;
+        let chunking = engine.chunking();
+        let parsing = engine.parsers().parse(item, String::new(), chunking);
+        // On a thread that may wait. What is wrong with the item is told by the run.
+        let Ok(Ok((document, chunks))) = Handle::current().block_on(parsing) else {
+            return;
         };
         self.chunks += chunks.len() as u64;
         let embedded = |chunk: &Chunk| chunking.embedded(&document.title, &chunk.heading_path, &chunk.text);
         texts.extend(chunks.iter().take(EMBED).map(embedded));
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use reqwest::multipart::{Form, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -63,6 +64,15 @@ impl Peer {
     /// Sends JSON and reads JSON; a problem becomes its detail.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         self.answer(self.client.post(format!("{}{path}", self.address.url)).json(body))
+            .await
+    }
+
+    /// Sends a file under that name and reads JSON.
+    pub async fn upload(&self, path: &str, name: &str, bytes: Vec<u8>) -> Result<Value> {
+        let part = Part::bytes(bytes).file_name(name.to_owned());
+        // The service takes the name as it stands.
+        let form = Form::new().part("file", part).percent_encode_noop();
+        self.answer(self.client.post(format!("{}{path}", self.address.url)).multipart(form))
             .await
     }
 

@@ -1,6 +1,5 @@
 //! `/v1/documents` and `/v1/index`: what is searched, put, listed, read and removed.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Indexing};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
@@ -174,6 +173,19 @@ pub async fn put(
     Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
 }
 
+/// A file that is put under that name.
+pub fn file(uri: String, media_type: Option<String>, bytes: Vec<u8>) -> Result<Item> {
+    check_uri(&uri, "/uri")?;
+    Ok(Item {
+        uri,
+        media_type,
+        bytes,
+        metadata: Metadata::new(),
+        principals: Vec::new(),
+        modified: None,
+    })
+}
+
 fn item(body: DocumentBody) -> Result<Item> {
     check_uri(&body.uri, "/uri")?;
     let mut metadata = body.metadata;
@@ -254,33 +266,30 @@ fn broken(error: &MultipartError, limit: usize) -> Problem {
     Error::bad_input("", "the upload is broken or ends too early; send it again").into()
 }
 
-/// `POST /v1/index`: a path of the service's machine, for its operator alone.
-pub async fn index_path(
+/// `POST /v1/index`: a source that the service's machine can reach, for its operator alone.
+pub async fn index_source(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
     Body(body): Body<IndexBody>,
 ) -> Answer<Response> {
-    caller.must_be_operator("index paths")?;
+    caller.must_be_operator("index sources")?;
     collection_name(&body.collection)?;
-    if !Path::new(&body.path).is_absolute() {
-        return Err(Error::bad_input("/path", "the path is relative to nothing here; send an absolute one").into());
-    }
     let planned = body.plan;
     let answer = index(state.engine(), body).await?;
     let status = if planned { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(reply(status, answer))
 }
 
-/// Starts to index a path, or plans it.
+/// Starts to index a source, or plans it.
 pub async fn index(engine: &Arc<Engine>, body: IndexBody) -> Result<Value> {
-    let (collection, path) = (&body.collection, PathBuf::from(&body.path));
+    let origin = body.origin()?;
     if body.plan {
-        return jobs::plan(engine, collection, path).await;
+        return jobs::plan(engine, &body.collection, origin).await;
     }
-    let job = if body.allow_deletes {
-        engine.index_path_with_deletes(collection, path).await?
-    } else {
-        engine.index_path(collection, path).await?
+    let indexing = Indexing {
+        origin,
+        allow_deletes: body.allow_deletes,
     };
+    let job = engine.index(&body.collection, indexing).await?;
     Ok(json!({ "job": job }))
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::response::sse::Event;
 use futures::{Stream, stream};
+use indexer::sources::Origin;
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, Plan, Wish};
@@ -117,9 +118,9 @@ pub fn has_ended(job: &Value) -> bool {
     job["state"] != "running" && job["state"] != "paused"
 }
 
-/// What indexing `path` would do; on whose behalf does not matter, since only the operator indexes paths.
-pub async fn plan(engine: &std::sync::Arc<Engine>, collection: &str, path: std::path::PathBuf) -> Result<Value> {
-    let plan = engine.plan_path(collection, path).await?;
+/// What indexing a source would do; on whose behalf does not matter, since only the operator indexes sources.
+pub async fn plan(engine: &std::sync::Arc<Engine>, collection: &str, origin: Origin) -> Result<Value> {
+    let plan = engine.plan(collection, origin).await?;
     Ok(planned(collection, &plan))
 }
 

@@ -158,7 +158,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/jobs/{id}/pause", post(jobs::pause))
         .route("/v1/jobs/{id}/resume", post(jobs::resume))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/v1/index", post(documents::index_path))
+        .route("/v1/index", post(documents::index_source))
         .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))
         .route(

@@ -111,7 +111,7 @@ pub struct JobRecord {
     pub deleted: u64,
     /// Those whose text is as before.
     pub unchanged: u64,
-    /// Files of a folder that nothing can read, by the ending of their names.
+    /// What was left out of the source, by kind: the ending of a file that nothing can read, or a word or two.
     pub skipped: BTreeMap<String, u64>,
     /// Bytes of all documents.
     pub bytes: u64,

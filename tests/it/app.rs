@@ -77,23 +77,36 @@ impl TestApp {
 
     /// The same with another embedder.
     pub async fn over(settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::at(folder(), settings, embedder).await
+        Self::made(folder(), settings, embedder, |parts, _| parts).await
     }
 
     /// The same in a data folder of the test's own.
     pub async fn at(data: PathBuf, settings: HttpSettings, embedder: Arc<dyn Embedder>) -> Self {
-        Self::made(data, settings, embedder, |_, parts| parts).await
+        Self::made(data, settings, embedder, |parts, _| parts).await
     }
 
     /// A service whose documents are parsed elsewhere.
     pub async fn parsing(parsers: Parsers) -> Self {
-        let change = |_: &Upstream, parts| Parts { parsers, ..parts };
+        let change = |parts, _: &Upstream| Parts { parsers, ..parts };
         Self::made(folder(), settings(), Arc::new(WordHash), change).await
+    }
+
+    /// A service that knows these settings of buckets.
+    pub async fn with_buckets(buckets: &[(&str, &str)]) -> Self {
+        let buckets = buckets
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let buckets = buckets.collect();
+        Self::made(folder(), settings(), Arc::new(WordHash), |parts, _| Parts {
+            buckets,
+            ..parts
+        })
+        .await
     }
 
     /// A service with the documents that the questions are about, and with what reranks them.
     pub async fn reranked(reranking: impl FnOnce(&Upstream) -> Reranking) -> Self {
-        let change = |upstream: &Upstream, parts| Parts {
+        let change = |parts, upstream: &Upstream| Parts {
             reranking: Arc::new(reranking(upstream)),
             ..parts
         };
@@ -106,12 +119,12 @@ impl TestApp {
         data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
-        change: impl FnOnce(&Upstream, Parts) -> Parts,
+        change: impl FnOnce(Parts, &Upstream) -> Parts,
     ) -> Self {
         // Another test may have chosen the TLS of the process already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let upstream = Upstream::start().await;
-        let parts = change(&upstream, parts(&data, &upstream, embedder).await);
+        let parts = change(parts(&data, &upstream, embedder).await, &upstream);
         let engine = Engine::bounded(parts, MOST_COLLECTIONS).await.unwrap();
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -278,6 +291,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
     }
     Parts {
         data: data.to_owned(),
+        buckets: BTreeMap::new(),
         embedder,
         store: Store::open(&data.join("portolan.sqlite")).await.unwrap(),
         routes,

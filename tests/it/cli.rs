@@ -12,7 +12,7 @@ use crate::app::{QUESTION, TestApp};
 use crate::portkey::free_port;
 
 /// The binary over that data folder, with no settings but these arguments. It finds no model files.
-fn portolan(data: &Path, arguments: &[&str]) -> Command {
+pub fn portolan(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portolan"));
     command.args(arguments).arg("--data").arg(data);
     command.env_clear().current_dir(data.parent().unwrap());

@@ -1,16 +1,26 @@
 //! Folders and puts: what is kept, what is removed, and what is only left alone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexer::sources::Origin;
+use portolan::engine::Indexing;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::app::{QUESTION, TestApp, eventually, settings};
 use crate::removal::Gated;
 
+/// A folder, with a guard against deletions.
+pub fn all_of(folder: impl Into<PathBuf>) -> Indexing {
+    Indexing {
+        origin: Origin::folder(folder),
+        allow_deletes: false,
+    }
+}
+
 pub async fn index(app: &TestApp, collection: &str, folder: &Path) -> Value {
-    let job = app.engine.index_path(collection, folder.to_owned()).await.unwrap();
+    let job = app.engine.index(collection, all_of(folder.to_owned())).await.unwrap();
     let path = format!("/v1/jobs/{job}");
     eventually(async || Some(app.get(&path).await.1).filter(|job| job["state"] != "running")).await
 }
@@ -198,7 +208,11 @@ async fn a_job_is_seen_to_move() {
     for number in 0..100 {
         write(place.path(), &format!("{number}.md"), "words");
     }
-    let job = app.engine.index_path("default", place.path().to_owned()).await.unwrap();
+    let job = app
+        .engine
+        .index("default", all_of(place.path().to_owned()))
+        .await
+        .unwrap();
     let path = format!("/v1/jobs/{job}");
     let begun = moved(&app, &path, "documents").await;
     assert_eq!(

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::app::{TestApp, eventually, settings};
 use crate::cli::run;
 use crate::events::Events;
-use crate::indexing::{index, uris, write};
+use crate::indexing::{all_of, index, uris, write};
 use crate::removal::Gated;
 
 /// How soon a wish is to be granted.
@@ -37,7 +37,7 @@ impl Held {
             );
         }
         let path = folder.path().to_owned();
-        let job = app.engine.index_path("default", path).await.unwrap();
+        let job = app.engine.index("default", all_of(path)).await.unwrap();
         Self { app, gate, folder, job }
     }
 

@@ -36,8 +36,7 @@ impl From<TooDeep> for String {
 
 /// Writes an HTML text on a page.
 pub fn parse(text: &str) -> Result<Page, TooDeep> {
-    let sink = HtmlTreeSink::new(Html::new_document());
-    let tree = tree(driver::parse_document(sink, driver::ParseOpts::default()), text)?;
+    let tree = whole(text)?;
     let mut page = Page::default();
     page.title = find(&tree, "title")
         .map(|title| words(title))
@@ -51,6 +50,12 @@ pub fn parse(text: &str) -> Result<Page, TooDeep> {
             .map(|heading| heading.title.clone());
     }
     Ok(page)
+}
+
+/// The tree of a whole page.
+pub(super) fn whole(text: &str) -> Result<Html, TooDeep> {
+    let sink = HtmlTreeSink::new(Html::new_document());
+    tree(driver::parse_document(sink, driver::ParseOpts::default()), text)
 }
 
 /// Writes a piece of HTML that stands inside another text.
@@ -96,7 +101,7 @@ fn main_part(tree: &Html) -> ElementRef<'_> {
     }
 }
 
-fn elements(tree: &Html) -> impl Iterator<Item = ElementRef<'_>> {
+pub(super) fn elements(tree: &Html) -> impl Iterator<Item = ElementRef<'_>> {
     tree.tree.nodes().filter_map(ElementRef::wrap)
 }
 

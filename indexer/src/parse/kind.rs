@@ -130,7 +130,12 @@ pub fn of(name: &str, media_type: Option<&str>, bytes: &[u8]) -> Kind {
         return kind;
     }
     let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default();
-    let told = by_name(&extension(name)).or_else(|| by_media_type(media_type.trim()));
+    let by_name = || by_name(&extension(name));
+    let told = match by_media_type(media_type.trim()) {
+        // The ending of an address is that of a program or of a host as often as that of a file.
+        told @ Some(_) if name.contains("://") => told,
+        told => by_name().or(told),
+    };
     // What is called a PDF and holds words alone is a text.
     told.filter(|kind| !kind.has_mark() || !plain::is_text(bytes))
         .unwrap_or_else(|| by_look(start, bytes.len() > HEAD_BYTES))

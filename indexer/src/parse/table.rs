@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<Page, TooLong> {
 }
 
 /// The mark that parts the most rows into the same number of values.
-fn mark(text: &str) -> u8 {
+pub fn mark(text: &str) -> u8 {
     let looked_at = &text[..text.floor_char_boundary(LOOKED_AT)];
     let agreement = |mark: u8| {
         let mut reader = ReaderBuilder::new()

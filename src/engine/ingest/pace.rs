@@ -43,7 +43,9 @@ impl Pace {
         speed(record, first, now);
         let rate = a_second(now.bytes - first.bytes, now.at.saturating_sub(first.at));
         let left = record.bytes.saturating_sub(record.bytes_done) as f64;
-        record.left_ms = (rate > 0.0).then(|| (left / rate * 1000.0) as u64);
+        // Some sources tell the size of what they list only when it is read.
+        let is_known = left > 0.0 || record.done() == record.documents;
+        record.left_ms = (rate > 0.0 && is_known).then(|| (left / rate * 1000.0) as u64);
     }
 
     /// Writes the speed all in all into the record of a job that has ended.
@@ -89,6 +91,9 @@ mod tests {
         check((5, 10, 1_000), (2.0, 6.0, Some(45_000)));
         check((10, 60, 6_000), (6.0, 18.0, Some(6_666)));
         check((20, 80, 8_000), (2.0, 6.0, Some(10_000)));
+        record.bytes = 8_000;
+        pace.tell(&mut record);
+        assert_eq!(record.left_ms, None);
         Pace::end(&mut record);
         assert_eq!((record.documents_per_s, record.left_ms), (4.0, None));
     }
