@@ -1,7 +1,7 @@
 //! The fingerprint of an item: equal fingerprints mean that parsing and chunking again would change nothing.
 
 use crate::chunk::Chunking;
-use crate::types::Item;
+use crate::types::{Item, Patch};
 
 /// Raised whenever a parser or the chunker would make something else of the same bytes.
 pub const PARSER_VERSION: u32 = 4;
@@ -29,6 +29,17 @@ pub fn of(item: &Item, chunking: Chunking) -> String {
         hasher.update(&(principal.len() as u64).to_le_bytes());
         hasher.update(principal.as_bytes());
     }
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(LENGTH);
+    hex
+}
+
+/// The fingerprint of a document that was read with `fingerprint` and of which something was changed since.
+pub fn patched(fingerprint: &str, patch: &Patch) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(fingerprint.as_bytes());
+    // As above: it always serialises.
+    hasher.update(&serde_json::to_vec(patch).unwrap_or_default());
     let mut hex = hasher.finalize().to_hex().to_string();
     hex.truncate(LENGTH);
     hex

@@ -3,6 +3,7 @@
 mod conversations;
 mod erase;
 mod jobs;
+mod replays;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
+pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
 
 use crate::error::{Error, Result};

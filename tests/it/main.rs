@@ -28,5 +28,7 @@ mod suggest;
 mod surroundings;
 mod tidy;
 mod tune;
+mod uploads;
 mod upstream;
+mod versions;
 mod words;

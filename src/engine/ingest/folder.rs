@@ -191,12 +191,8 @@ impl IngestRun {
             return Ok(());
         }
         self.collection.publish(Vec::new(), gone.clone()).await?;
-        for document in gone {
-            self.engine
-                .store()
-                .erase_document(self.collection.name(), document)
-                .await?;
-        }
+        let store = self.engine.store();
+        store.erase_documents(self.collection.name(), &gone).await?;
         Ok(())
     }
 }
