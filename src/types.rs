@@ -13,7 +13,7 @@ mod query;
 
 pub use expected::{Checked, Expected};
 pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
-pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
+pub use page::{Display, Dropped, Duplicate, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
 };

@@ -1,5 +1,6 @@
 //! Where a command does its work: in this process, or in the running service that owns the data.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crate::http::collections::view;
 use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
 use crate::http::wire::{ChatBody, EventWriter, IndexBody};
-use crate::http::{documents, found};
+use crate::http::{backup, documents, found};
 use crate::types::Reader;
 
 /// How long a command waits for another one that uses the data.
@@ -149,6 +150,16 @@ impl Place {
         match self {
             Self::Here(engine) => engine.delete_collection(name).await,
             Self::Peer(peer) => peer.delete(&format!("/v1/collections/{name}")).await.map(drop),
+        }
+    }
+
+    /// `POST /v1/backup`.
+    pub(super) async fn backup(&self, path: &Path) -> Result<Value> {
+        let path =
+            std::path::absolute(path).map_err(|error| Error::storage("cannot tell the working folder", error))?;
+        match self {
+            Self::Here(engine) => Ok(backup::view(&engine.backup(&path).await?)),
+            Self::Peer(peer) => peer.post("/v1/backup", &json!({ "path": path })).await,
         }
     }
 

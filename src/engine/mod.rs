@@ -1,6 +1,7 @@
 //! The order of the steps: `search` and `answer` read as the diagram in DESIGN.md, a line a step.
 
 pub mod answer;
+mod backup;
 mod cache;
 mod changes;
 pub mod citations;
@@ -52,6 +53,7 @@ use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
+pub use backup::Backup;
 pub use ingest::{Feed, Put, stale};
 pub use patch::Change;
 pub use plan::Plan;

@@ -1,6 +1,7 @@
 //! The HTTP service: the route table and the layers around it. Handlers are two hops from the engine.
 
 pub mod auth;
+pub mod backup;
 pub mod chat;
 pub mod collections;
 pub mod conversations;
@@ -167,6 +168,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/jobs/{id}/resume", post(jobs::resume))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/index", post(documents::index_path))
+        .route("/v1/backup", post(backup::backup))
         .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))
         .route(

@@ -5,6 +5,7 @@ mod ask;
 pub mod asked;
 mod cards;
 mod confirm;
+mod copy;
 mod coverage;
 pub mod directory;
 mod display;

@@ -4,6 +4,7 @@
 
 mod answers;
 mod app;
+mod backup;
 mod cache;
 mod cli;
 mod collections;

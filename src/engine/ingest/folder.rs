@@ -190,6 +190,9 @@ impl IngestRun {
         if gone.is_empty() {
             return Ok(());
         }
+        // So that a backup has both what was removed and what was cited of it, or neither.
+        let engine = std::sync::Arc::clone(&self.engine);
+        let _turn = engine.publishing().lock().await;
         self.collection.publish(Vec::new(), gone.clone()).await?;
         let store = self.engine.store();
         store.erase_documents(self.collection.name(), &gone).await?;
