@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use portolan::types::DocumentId;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -42,7 +43,7 @@ async fn a_backup_of_a_service_at_work_is_restored_whole() {
     gate.add_permits(100);
     eventually(async || (app.get(&format!("/v1/jobs/{job}")).await.1["state"] == "done").then_some(())).await;
     assert_eq!(
-        app.delete(&format!("/v1/documents/{}", app.document("backup.md").await))
+        app.delete(&format!("/v1/documents/{}", DocumentId::of("backup.md")))
             .await
             .0,
         200
