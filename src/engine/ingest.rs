@@ -48,6 +48,13 @@ enum Work {
 }
 
 impl Work {
+    fn source(&self) -> Source {
+        match self {
+            Self::Folder(_) => Source::Folder,
+            Self::Puts(_) | Self::Lines(_) => Source::Caller,
+        }
+    }
+
     /// Places in the queue, a KiB of memory each.
     fn weight(&self) -> u32 {
         match self {
@@ -118,10 +125,7 @@ impl Engine {
             record,
             accepted: self.removals.accept(),
             reader,
-            source: match work {
-                Work::Folder(_) => Source::Folder,
-                Work::Puts(_) | Work::Lines(_) => Source::Caller,
-            },
+            source: work.source(),
             expected: None,
             expectations: Vec::new(),
             parsed: Vec::new(),

@@ -72,15 +72,14 @@ impl Engine {
         let (mut vectors, mut tokens, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         for (chunk, kept) in chunks.iter().zip(made) {
             let whole = kept.filter(|(_, kept)| kept.tokens.is_some() || !wants_tokens);
-            let (text, vector, own) = match whole {
-                Some((text, kept)) => (text, kept.vector, kept.tokens.unwrap_or_default()),
-                None => {
-                    let text = chunking.embedded(title, &chunk.heading_path, &chunk.text);
-                    let hash = indexer::fingerprint::text(&text);
-                    let one = self.embed_passages(open, vec![text]).await?.pop();
-                    let one = one.ok_or_else(|| Error::Internal("a chunk was not embedded".into()))?;
-                    (hash, one.vector, one.tokens)
-                }
+            let (text, vector, own) = if let Some((text, kept)) = whole {
+                (text, kept.vector, kept.tokens.unwrap_or_default())
+            } else {
+                let text = chunking.embedded(title, &chunk.heading_path, &chunk.text);
+                let hash = indexer::fingerprint::text(&text);
+                let one = self.embed_passages(open, vec![text]).await?.pop();
+                let one = one.ok_or_else(|| Error::Internal("a chunk was not embedded".into()))?;
+                (hash, one.vector, one.tokens)
             };
             vectors.push(vector);
             tokens.push(own);

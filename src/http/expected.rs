@@ -33,6 +33,17 @@ pub fn of(headers: &HeaderMap, if_version: Option<&str>) -> Result<Expected> {
     }
 }
 
+/// Refuses headers that speak of one document where there are several.
+pub fn must_be_untold(headers: &HeaderMap) -> Result<()> {
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        if headers.contains_key(&name) {
+            let detail = format!("`{name}` speaks of one document, and several are sent; give each its `if_version`");
+            return Err(Error::bad_input(&format!("/{name}"), detail));
+        }
+    }
+    Ok(())
+}
+
 /// What `if_version` of a body expects.
 pub fn in_body(version: &str) -> Expected {
     match version {

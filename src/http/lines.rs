@@ -44,6 +44,7 @@ pub async fn take(
     key: Option<Key>,
     request: Request,
 ) -> Answer<Response> {
+    expected::must_be_untold(request.headers())?;
     let mut print = Print::of(&request);
     let claimed = Claimed::of(&state, key).await?;
     let permit = state.upload_permit()?;

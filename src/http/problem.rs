@@ -362,7 +362,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// JSON with a status; the version of a document is its ETag.
+/// JSON with a status; the version of a document is its `ETag`.
 pub fn tagged(status: StatusCode, value: &Value) -> Response {
     let mut response = reply(status, value);
     let tag = value["version"].as_str().map(|version| format!("\"{version}\""));

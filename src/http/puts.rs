@@ -43,27 +43,31 @@ pub async fn post(
         return lines::take((state, caller), place, key, request).await;
     }
     let mut print = Print::of(&request);
-    let puts = if media_type == "multipart/form-data" {
+    let headers = request.headers().clone();
+    let mut puts: Vec<(Put, Option<String>)> = if media_type == "multipart/form-data" {
         let _permit = state.upload_permit()?;
         let form = Multipart::from_request(request, &()).await;
         let form = form.map_err(|_| wrong_type("`multipart/form-data` with a boundary"))?;
         let puts = form::read(form, state.settings().body_bytes).await?;
         // Each time the same form is sent its parts are set apart by something else.
-        puts.iter().for_each(|put| print.add_item(&put.item));
-        puts
+        for put in &puts {
+            print.add_item(&put.item);
+        }
+        puts.into_iter().map(|put| (put, None)).collect()
     } else if media_type.contains("json") {
-        let headers = request.headers().clone();
         let bytes = json_bytes(request, &()).await?;
         print.add(&bytes);
-        let mut puts = documents(&bytes, state.settings().body_bytes)?;
-        if let [put] = &mut puts[..] {
-            put.0.expected = expected::of(&headers, put.1.as_deref())?;
-        }
-        puts.into_iter().map(|(put, _)| put).collect()
+        documents(&bytes, state.settings().body_bytes)?
     } else {
         let accepted = "`application/json`, `application/x-ndjson` or `multipart/form-data`";
         return Err(wrong_type(accepted));
     };
+    if let [(put, if_version)] = &mut puts[..] {
+        put.expected = expected::of(&headers, if_version.as_deref())?;
+    } else {
+        expected::must_be_untold(&headers)?;
+    }
+    let puts = puts.into_iter().map(|(put, _)| put).collect();
     let work = put(state.clone(), caller, place, puts);
     replay::once(&state, key, print, work).await
 }

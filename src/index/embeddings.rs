@@ -86,6 +86,9 @@ impl Collection {
     }
 }
 
+/// The hash of a chunk's text, and its vector.
+type Kept = (TextHash, Vec<f32>);
+
 /// The vectors of one collection's chunks.
 pub(super) struct Embeddings {
     segments: Segments,
@@ -141,7 +144,7 @@ impl Embeddings {
     }
 
     /// The hash of the text of each chunk, and its vector.
-    pub fn of_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Option<(TextHash, Vec<f32>)>>> {
+    pub fn of_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Kept>>> {
         let kept = self.segments.get(chunks)?.into_iter();
         let read = |bytes: Vec<u8>| {
             let text = *bytes.first_chunk()?;

@@ -34,6 +34,26 @@ async fn backed_up(app: &TestApp) -> std::path::PathBuf {
     made["file"].as_str().unwrap().into()
 }
 
+/// The quote of the one conversation stands in its document.
+async fn is_cited(app: &TestApp) {
+    let (_, list) = app.get("/v1/conversations").await;
+    let path = format!("/v1/conversations/{}", list["conversations"][0]["id"].as_str().unwrap());
+    let (_, conversation) = app.get(&path).await;
+    let citation = &conversation["messages"][1]["citations"][0];
+    let (_, source) = app
+        .get(&format!(
+            "/v1/documents/{}/source",
+            citation["document"].as_str().unwrap()
+        ))
+        .await;
+    let range = &citation["source_range"];
+    let (start, end) = (range[0].as_u64().unwrap() as usize, range[1].as_u64().unwrap() as usize);
+    assert_eq!(
+        source["text"].as_str().unwrap()[start..end],
+        *citation["quote"].as_str().unwrap()
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_of_a_service_at_work_is_restored_whole() {
     let gate = Arc::new(Semaphore::new(2));
@@ -70,22 +90,7 @@ async fn a_backup_of_a_service_at_work_is_restored_whole() {
         258,
         "no document has lost a vector"
     );
-    let (_, list) = other.get("/v1/conversations").await;
-    let path = format!("/v1/conversations/{}", list["conversations"][0]["id"].as_str().unwrap());
-    let (_, conversation) = other.get(&path).await;
-    let citation = &conversation["messages"][1]["citations"][0];
-    let (_, source) = other
-        .get(&format!(
-            "/v1/documents/{}/source",
-            citation["document"].as_str().unwrap()
-        ))
-        .await;
-    let range = &citation["source_range"];
-    let (start, end) = (range[0].as_u64().unwrap() as usize, range[1].as_u64().unwrap() as usize);
-    assert_eq!(
-        source["text"].as_str().unwrap()[start..end],
-        *citation["quote"].as_str().unwrap()
-    );
+    is_cited(&other).await;
     let (_, left) = other.get(&format!("/v1/jobs/{job}")).await;
     assert_eq!(
         (&left["state"], &left["errors"][0]["detail"]),

@@ -23,6 +23,7 @@ mod plan;
 mod portkey;
 mod refine;
 mod removal;
+mod replays;
 mod rerank;
 mod search;
 mod suggest;

@@ -202,6 +202,27 @@ async fn a_change_of_facts_embeds_nothing_and_is_seen_by_both_legs() {
             .await
             .is_empty()
     );
+    assert_eq!(count.load(Ordering::SeqCst), before, "nothing is embedded");
+    for bad in [
+        json!({}),
+        json!({ "title": " " }),
+        json!({ "text": "x" }),
+        json!({ "metadata": { "a": "x".repeat(70_000) } }),
+    ] {
+        assert_eq!(
+            send(app.request("PATCH", &path("backup.md")).json(&bad)).await.0,
+            400,
+            "{bad}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_may_read_a_document_changes_at_once_and_embeds_nothing() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let app = TestApp::over(settings(), Arc::new(Counting(count.clone()))).await;
+    app.index().await;
+    let before = count.load(Ordering::SeqCst);
     let board = json!({ "principals": ["board"] });
     assert_eq!(send(app.request("PATCH", &path("backup.md")).json(&board)).await.0, 200);
     for mode in ["lexical", "vector"] {
@@ -223,18 +244,6 @@ async fn a_change_of_facts_embeds_nothing_and_is_seen_by_both_legs() {
         "backup.md"
     );
     assert_eq!(count.load(Ordering::SeqCst), before, "nothing is embedded");
-    for bad in [
-        json!({}),
-        json!({ "title": " " }),
-        json!({ "text": "x" }),
-        json!({ "metadata": { "a": "x".repeat(70_000) } }),
-    ] {
-        assert_eq!(
-            send(app.request("PATCH", &path("backup.md")).json(&bad)).await.0,
-            400,
-            "{bad}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -206,6 +206,9 @@ impl IngestRun {
     /// Leaves out what replaces another version than was expected: somebody else came first.
     pub(super) fn drop_stale(&mut self, ready: &mut Vec<Replacement>) {
         let expectations = std::mem::take(&mut self.expectations);
+        if expectations.is_empty() {
+            return;
+        }
         let mut now: BTreeMap<DocumentId, String> = BTreeMap::new();
         ready.retain(|one| {
             let (id, version) = (one.document.id, &one.document.fingerprint);
