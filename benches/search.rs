@@ -250,6 +250,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
         metadata,
         principals: Vec::new(),
         fingerprint: at.to_string(),
+        patched: None,
     };
     Replacement {
         document,

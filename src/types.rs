@@ -4,14 +4,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata};
+pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata, Patch};
 
+mod expected;
 mod options;
 mod page;
 mod query;
 
+pub use expected::{Checked, Expected};
 pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
-pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
+pub use page::{Display, Dropped, Duplicate, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
 };
@@ -73,6 +75,8 @@ pub struct DocumentCard {
     pub principals: Vec<String>,
     /// Fingerprint of the version.
     pub version: String,
+    /// Fingerprint that it was read with; another one when something was changed of it since.
+    pub read_as: String,
 }
 
 /// A chunk with its document, ready to be shown, packed and cited.

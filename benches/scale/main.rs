@@ -188,6 +188,7 @@ fn document(number: usize, texts: &[String]) -> (Document, Vec<Chunk>) {
         metadata,
         principals: Vec::new(),
         fingerprint: number.to_string(),
+        patched: None,
     };
     (document, chunks)
 }

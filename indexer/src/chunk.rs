@@ -92,6 +92,24 @@ pub fn split(document: &Document, chunking: Chunking) -> Vec<Chunk> {
     chunks
 }
 
+/// The chunks of a document whose title, metadata or principals are others now: the same texts with the ids that they
+/// have now.
+pub fn renamed(document: &Document, mut chunks: Vec<Chunk>, chunking: Chunking) -> Vec<Chunk> {
+    for chunk in &mut chunks {
+        let embedded = chunking.embedded(&document.title, &chunk.heading_path, &chunk.text);
+        chunk.id = id(document, chunk.ordinal, &embedded);
+    }
+    chunks
+}
+
+fn id(document: &Document, ordinal: u32, embedded: &str) -> ChunkId {
+    let context = ChunkContext {
+        metadata: &document.metadata,
+        principals: &document.principals,
+    };
+    ChunkId::of(document.id, ordinal, embedded, &context)
+}
+
 fn chunk(
     document: &Document,
     chunking: Chunking,
@@ -100,13 +118,8 @@ fn chunk(
 ) -> Chunk {
     let text = document.text[span.clone()].to_owned();
     let embedded = chunking.embedded(&document.title, &heading_path, &text);
-    let context = ChunkContext {
-        metadata: &document.metadata,
-        principals: &document.principals,
-    };
-    let id = ChunkId::of(document.id, ordinal, &embedded, &context);
     Chunk {
-        id,
+        id: id(document, ordinal, &embedded),
         document: document.id,
         ordinal,
         heading_path,

@@ -1,7 +1,7 @@
 //! The fingerprint of an item: equal fingerprints mean that parsing and chunking again would change nothing.
 
 use crate::chunk::Chunking;
-use crate::types::Item;
+use crate::types::{Item, Patch};
 
 /// Raised whenever a parser or the chunker would make something else of the same bytes.
 pub const PARSER_VERSION: u32 = 4;
@@ -46,6 +46,17 @@ pub fn settings(chunking: Chunking) -> String {
     }
     let mut hex = hasher.finalize().to_hex().to_string();
     hex.truncate(SETTINGS_LENGTH);
+    hex
+}
+
+/// The fingerprint of a document that was read with `fingerprint` and of which something was changed since.
+pub fn patched(fingerprint: &str, patch: &Patch) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(fingerprint.as_bytes());
+    // As above: it always serialises.
+    hasher.update(&serde_json::to_vec(patch).unwrap_or_default());
+    let mut hex = hasher.finalize().to_hex().to_string();
+    hex.truncate(LENGTH);
     hex
 }
 

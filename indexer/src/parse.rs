@@ -221,11 +221,12 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         metadata,
         principals: item.principals.clone(),
         fingerprint: fingerprint.to_owned(),
+        patched: None,
     }
 }
 
 /// The beginning of a title without characters that steer a terminal or hide; white space is one space.
-fn one_line(title: &str) -> String {
+pub fn one_line(title: &str) -> String {
     let mut line = String::new();
     for word in title.split(|c: char| c.is_whitespace() || c.is_control()) {
         let word = word.replace(is_hidden, "");

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::fingerprint;
+
 /// Namespace of every identity that Portolan derives; never changes, since ids are stored.
 const NAMESPACE: Uuid = Uuid::from_u128(0x706f_7274_6f6c_616e_8d1f_5a3c_27b9_40e1);
 
@@ -135,6 +137,70 @@ pub struct Document {
     /// Who may read it; empty means everyone.
     pub principals: Vec<String>,
     /// Hash of content, metadata, principals, parser version and chunk settings; also the document's version.
+    pub fingerprint: String,
+    /// What was changed of it since it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patched: Option<Patched>,
+}
+
+impl Document {
+    /// The fingerprint that it was read with, whatever was changed of it since.
+    pub fn read_as(&self) -> &str {
+        let patched = self.patched.as_ref();
+        patched.map_or(&self.fingerprint, |patched| &patched.fingerprint)
+    }
+
+    /// Changes what `patch` names; the fingerprint follows.
+    pub fn patch(&mut self, patch: Patch) {
+        for (name, value) in &patch.metadata {
+            if value.is_null() {
+                self.metadata.remove(name);
+            } else {
+                self.metadata.insert(name.clone(), value.clone());
+            }
+        }
+        if let Some(title) = &patch.title {
+            self.title.clone_from(title);
+        }
+        if let Some(principals) = &patch.principals {
+            self.principals.clone_from(principals);
+        }
+        let fingerprint = self.read_as().to_owned();
+        let earlier = self.patched.take().map(|patched| patched.patch);
+        let patch = earlier.unwrap_or_default().and(patch);
+        self.fingerprint = fingerprint::patched(&fingerprint, &patch);
+        self.patched = Some(Patched { patch, fingerprint });
+    }
+}
+
+/// A change of what is known of a document; its text stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Patch {
+    /// Another title.
+    pub title: Option<String>,
+    /// Facts by their names; null takes one away.
+    pub metadata: Metadata,
+    /// Who may read it; an empty list means everyone.
+    pub principals: Option<Vec<String>>,
+}
+
+impl Patch {
+    /// This change, then `later`.
+    fn and(mut self, later: Self) -> Self {
+        self.title = later.title.or(self.title);
+        self.metadata.extend(later.metadata);
+        self.principals = later.principals.or(self.principals);
+        self
+    }
+}
+
+/// What was changed of a document since it was read; a source that is read again does not undo it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Patched {
+    /// All changes together.
+    pub patch: Patch,
+    /// The fingerprint that the document was read with.
     pub fingerprint: String,
 }
 

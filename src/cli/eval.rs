@@ -20,9 +20,9 @@ use crate::app;
 use crate::cli::sets::{self, Beir, Set};
 use crate::cli::{print, progress};
 use crate::config::Config;
-use crate::engine::{Engine, Indexing};
+use crate::engine::{Engine, Indexing, Put};
 use crate::error::{Error, Result};
-use crate::types::{Item, Reader};
+use crate::types::{Checked, Item, Reader};
 use gate::Gate;
 use report::Report;
 
@@ -129,7 +129,10 @@ async fn index(engine: &Arc<Engine>, name: &str, items: Vec<Item>, report: &mut 
             return Err(Error::Conflict(detail));
         }
     }
-    let job = engine.put(name, items, &Reader::Everything).await?;
+    let puts = items.into_iter().map(Put::from).collect();
+    let Checked::Made(job) = engine.put(name, puts, &Reader::Everything).await? else {
+        return Err(Error::Internal("nothing was expected".into()));
+    };
     indexed(engine, &job, name, report).await
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "the command line speaks to a person")]
 
 mod ask;
+mod backup;
 mod collections;
 mod doctor;
 mod eval;
@@ -78,6 +79,10 @@ enum Command {
     Ask(ask::Ask),
     /// List the collections, or delete one.
     Collections(collections::Collections),
+    /// Write the whole instance to one file, also while it runs.
+    Backup(backup::Backup),
+    /// Make a data folder of a backup, once every file in it has been checked.
+    Restore(backup::Restore),
     /// Measure retrieval and answers on questions whose answers are known; compare two runs; hold floors.
     Eval(eval::Eval),
     /// Fit how a collection is searched to its questions; the default stays unless a held-out half is better off.
@@ -135,6 +140,8 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
             Command::Collections(command) => collections::run(&config, command, json).await,
+            Command::Backup(command) => backup::run(&config, command, json).await,
+            Command::Restore(command) => backup::restore(&config, command, json).await,
             Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,
             Command::Tune(command) => tune::run(&config.unhurried(), command, json).await,
             Command::Doctor => doctor::run(&config, json).await,

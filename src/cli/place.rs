@@ -1,5 +1,6 @@
 //! Where a command does its work: in this process, or in the running service that owns the data.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ use crate::http::collections::view;
 use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
 use crate::http::wire::{ChatBody, EventWriter, IndexBody};
-use crate::http::{documents, found};
-use crate::types::Reader;
+use crate::http::{backup, documents, found, puts};
+use crate::types::{Checked, Reader};
 
 /// How long a command waits for another one that uses the data.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -120,10 +121,14 @@ impl Place {
 
     /// `POST /v1/documents`, one file: a job.
     pub(super) async fn put(&self, collection: &str, uri: &str, bytes: Vec<u8>) -> Result<Value> {
-        let item = documents::file(uri.to_owned(), None, bytes)?;
+        let item = puts::file(uri.to_owned(), bytes)?;
         match self {
             Self::Here(engine) => {
-                let job = engine.put(collection, vec![item], &Reader::Everything).await?;
+                let made = engine.put(collection, vec![item.into()], &Reader::Everything).await?;
+                // Nothing was expected of an earlier version.
+                let Checked::Made(job) = made else {
+                    return Err(Error::Internal("a put without conditions was not made".into()));
+                };
                 Ok(json!({ "job": job }))
             }
             Self::Peer(peer) => {
@@ -160,6 +165,16 @@ impl Place {
         match self {
             Self::Here(engine) => engine.delete_collection(name).await,
             Self::Peer(peer) => peer.delete(&format!("/v1/collections/{name}")).await.map(drop),
+        }
+    }
+
+    /// `POST /v1/backup`.
+    pub(super) async fn backup(&self, path: &Path) -> Result<Value> {
+        let path =
+            std::path::absolute(path).map_err(|error| Error::storage("cannot tell the working folder", error))?;
+        match self {
+            Self::Here(engine) => Ok(backup::view(&engine.backup(&path).await?)),
+            Self::Peer(peer) => peer.post("/v1/backup", &json!({ "path": path })).await,
         }
     }
 

@@ -63,6 +63,14 @@ impl Known {
         (change, before)
     }
 
+    /// Tells what stands under a name by now.
+    pub fn set(&mut self, uri: &str, print: Option<String>) {
+        match print {
+            Some(print) => drop(self.prints.insert(uri.to_owned(), print)),
+            None => drop(self.prints.remove(uri)),
+        }
+    }
+
     /// The item could not be taken; `before` stays.
     pub fn put_back(&mut self, uri: String, before: Option<String>) {
         self.prints.remove(&uri);

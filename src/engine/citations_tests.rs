@@ -33,6 +33,7 @@ pub fn passage(text: &str) -> Passage {
         metadata,
         principals: vec![],
         version: "v".into(),
+        read_as: String::new(),
     };
     Passage {
         collection: "default".into(),

@@ -3,6 +3,7 @@
 mod embed;
 mod outline;
 mod pace;
+mod puts;
 mod source;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use indexer::chunk::Chunking;
 use indexer::fingerprint;
 use indexer::types::{Chunk, Document, DocumentId, Item};
+use tokio::sync::mpsc;
 
 use crate::engine::changes::{Change, Known};
 use crate::engine::quarantine::Quarantine;
@@ -22,11 +24,13 @@ use crate::error::{Error, Result};
 use crate::index::work::blocking;
 use crate::index::{Collection, Replacement};
 use crate::store::{ErrorKind, JobRecord, JobState};
-use crate::types::Reader;
+use crate::types::{Expected, Reader};
 pub(crate) use outline::Ground;
 pub use outline::Indexing;
 pub(in crate::engine) use outline::{Outline, failed};
 use pace::Pace;
+use puts::Line;
+pub use puts::{Feed, Put, stale};
 
 /// Chunks that are published as one.
 const BATCH: usize = 256;
@@ -41,7 +45,8 @@ const SOURCE: u32 = 1_024;
 
 /// What a job works on.
 enum Work {
-    Items(Vec<Item>),
+    Puts(Vec<Put>),
+    Lines(mpsc::Receiver<Line>),
     Source(Indexing),
 }
 
@@ -49,7 +54,8 @@ impl Work {
     /// Places in the queue, a KiB of memory each.
     fn weight(&self) -> u32 {
         match self {
-            Self::Items(items) => items.iter().map(weight).sum(),
+            Self::Puts(puts) => puts.iter().map(|put| weight(&put.item)).sum(),
+            Self::Lines(_) => 1,
             Self::Source(_) => SOURCE,
         }
     }
@@ -61,19 +67,6 @@ fn weight(item: &Item) -> u32 {
 }
 
 impl Engine {
-    /// Indexes items that a caller sent; returns the job's id at once. Nobody replaces what he may not read.
-    pub async fn put(self: &Arc<Self>, collection: &str, items: Vec<Item>, reader: &Reader) -> Result<String> {
-        if let Ok(open) = self.collection(collection)
-            && let Some(item) = items
-                .iter()
-                .find(|item| open.is_hidden(DocumentId::of(&item.uri), reader))
-        {
-            return Err(Error::Forbidden(hidden(&item.uri)));
-        }
-        self.start(collection, ("put", reader.clone()), Work::Items(items))
-            .await
-    }
-
     /// Indexes a source; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index(self: &Arc<Self>, collection: &str, indexing: Indexing) -> Result<String> {
         let (origin, ground) = (indexing.origin.clone(), self.ground(collection));
@@ -119,6 +112,8 @@ impl Engine {
             record,
             accepted: self.removals.accept(),
             reader,
+            expected: None,
+            expectations: Vec::new(),
             parsed: Vec::new(),
             ready: Vec::new(),
             started: Instant::now(),
@@ -126,7 +121,11 @@ impl Engine {
             pace: Pace::default(),
         };
         self.tasks().spawn(async move {
-            let turn = run.turn().await;
+            let turn = match work {
+                // It has its turn for each batch.
+                Work::Lines(_) => Ok(None),
+                Work::Puts(_) | Work::Source(_) => run.turn().await.map(Some),
+            };
             let outcome = match &turn {
                 Ok(_) => run.work(work).await,
                 Err(error) => Err(error.clone()),
@@ -152,6 +151,10 @@ struct IngestRun {
     wished: Wished,
     /// On whose behalf documents are written.
     reader: Reader,
+    /// What must hold of the version that the item under way replaces, and the line that it stands in.
+    expected: Option<Wanted>,
+    /// The same of what waits to be published, by document and fingerprint.
+    expectations: Vec<(DocumentId, String, Wanted)>,
     parsed: Vec<Parsed>,
     ready: Vec<Replacement>,
     started: Instant,
@@ -179,17 +182,19 @@ impl IngestRun {
     }
 
     async fn work(&mut self, work: Work) -> Result<()> {
+        self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
+        if let Work::Lines(lines) = work {
+            return self.lines(lines).await;
+        }
         // Only now: the jobs before this one have changed them.
         self.known = self.engine.known(&self.collection).await?;
-        self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         match work {
-            Work::Items(items) => {
-                self.record.documents = items.len() as u64;
-                self.record.bytes = items.iter().map(|item| item.bytes.len() as u64).sum();
+            Work::Lines(_) => Ok(()),
+            Work::Puts(puts) => {
+                self.record.documents = puts.len() as u64;
+                self.record.bytes = puts.iter().map(|put| put.item.bytes.len() as u64).sum();
                 self.note().await?;
-                for item in items {
-                    self.take(item).await?;
-                }
+                self.puts(puts).await?;
                 self.flush().await
             }
             Work::Source(indexing) => self.source(indexing).await,
@@ -230,18 +235,31 @@ impl IngestRun {
         }
         let print = fingerprint::of(&item, self.engine.chunking());
         let (change, before) = self.known.take(&item.uri, &print);
+        let uri = item.uri.clone();
+        if let Some((expected, line)) = self.expected.take() {
+            if !expected.admits(before.as_deref()) {
+                self.record
+                    .add_error(ErrorKind::Version, &uri, stale(before.as_deref()));
+                self.known.put_back(uri, before);
+                return self.done(bytes).await;
+            }
+            let wanted = (expected, line);
+            self.expectations.push((DocumentId::of(&uri), print.clone(), wanted));
+        }
         if change == Change::Unchanged {
             self.record.unchanged += 1;
             return self.done(bytes).await;
         }
-        let uri = item.uri.clone();
         match self.parse(item, print).await? {
-            Ok((document, chunks)) => self.parsed.push(Parsed {
-                document,
-                chunks,
-                change,
-                bytes,
-            }),
+            Ok(read) => {
+                let (document, chunks) = self.repatched(&change, read)?;
+                self.parsed.push(Parsed {
+                    document,
+                    chunks,
+                    change,
+                    bytes,
+                });
+            }
             Err((kind, detail)) => {
                 self.record.add_error(kind, uri.clone(), detail);
                 self.known.put_back(uri, before);
@@ -293,10 +311,13 @@ impl IngestRun {
         if let Some(outline) = &mut self.outline {
             outline.begin()?;
         }
-        let _turn = self.engine.publishing().lock().await;
-        let name = self.collection.name();
+        let engine = Arc::clone(&self.engine);
+        let _turn = engine.publishing().lock().await;
+        let collection = Arc::clone(&self.collection);
+        let name = collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
-        self.collection.publish(ready, Vec::new()).await
+        self.drop_stale(&mut ready);
+        collection.publish(ready, Vec::new()).await
     }
 
     /// Goes on from a document of so many bytes.
@@ -348,6 +369,9 @@ impl IngestRun {
         }
     }
 }
+
+/// What must hold of the version that an item replaces, and the line that it stands in.
+type Wanted = (Expected, Option<u64>);
 
 fn hidden(uri: &str) -> String {
     format!("the document `{uri}` may not be replaced with this key; give yours another name")

@@ -53,6 +53,20 @@ impl Engine {
         self.job(id).await
     }
 
+    /// A job as on the wire once it has ended, or as it is after so long.
+    pub async fn ended(&self, id: &str, patience: Duration) -> Result<Value> {
+        let ended = async {
+            while matches!(self.job_record(id).await?.state, JobState::Running | JobState::Paused) {
+                tokio::time::sleep(PULSE).await;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Ok(outcome) = tokio::time::timeout(patience, ended).await {
+            outcome?;
+        }
+        self.job(id).await
+    }
+
     async fn job_record(&self, id: &str) -> Result<JobRecord> {
         let job = match self.unwritten(id) {
             Some(job) => Some(job),

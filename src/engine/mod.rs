@@ -1,6 +1,7 @@
 //! The order of the steps: `search` and `answer` read as the diagram in DESIGN.md, a line a step.
 
 pub mod answer;
+mod backup;
 mod cache;
 mod changes;
 pub mod citations;
@@ -19,6 +20,7 @@ pub mod measure;
 pub mod memory;
 pub mod pack;
 mod parsers;
+pub mod patch;
 pub mod plan;
 mod pool;
 pub mod prompt;
@@ -26,6 +28,7 @@ mod quarantine;
 pub mod recency;
 pub mod record;
 mod removals;
+mod remove;
 pub mod rerank;
 pub mod retrieve;
 mod runs;
@@ -53,9 +56,11 @@ use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
 use crate::types::{Event, Filter, Found, Message, Query, Reader};
 
+pub use backup::Backup;
 pub(crate) use ingest::Ground;
-pub use ingest::Indexing;
+pub use ingest::{Feed, Indexing, Put, stale};
 pub use parsers::Parsers;
+pub use patch::Change;
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
 pub use wishes::Wish;

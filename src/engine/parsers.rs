@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     /// A program that does this when it is to parse.
-    fn parsers(folder: &std::path::Path, script: &str) -> Parsers {
+    fn parsers(folder: &Path, script: &str) -> Parsers {
         let program = folder.join("program");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();

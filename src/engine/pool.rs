@@ -9,7 +9,7 @@ use crate::engine::retrieve::{CANDIDATES, Retrieved};
 use crate::engine::{diversify, duplicates, recency};
 use crate::error::Result;
 use crate::index::{Asked, Collection};
-use crate::types::{ChunkId, Placed, Query, Recency, Scores, Step};
+use crate::types::{ChunkId, Duplicate, Placed, Query, Recency, Scores, Step};
 
 /// A chunk that may come onto the page.
 #[derive(Clone, Debug)]
@@ -22,8 +22,8 @@ pub(super) struct Candidate {
     pub scores: Scores,
     /// What the last step gave it.
     pub score: f32,
-    /// Folded into it, best first.
-    pub duplicates: Vec<ChunkId>,
+    /// Folded into it, with their collections, best first.
+    pub duplicates: Vec<(usize, ChunkId)>,
 }
 
 /// One collection of the search and how far its legs saw.
@@ -208,6 +208,28 @@ impl Pool {
         candidates.chain(folded).collect()
     }
 
+    /// What was folded, by collection and passage; what is gone meanwhile is left out.
+    pub fn duplicates(&self, query: &Query) -> Result<HashMap<(usize, ChunkId), Duplicate>> {
+        let mut found = HashMap::new();
+        for (of, place) in self.searched.iter().enumerate() {
+            let own = self.folded.iter().filter(|one| one.0 == of);
+            let chunks: Vec<ChunkId> = own.map(|one| one.1).collect();
+            if chunks.is_empty() {
+                continue;
+            }
+            for (chunk, document) in place.collection.owners(&chunks, query.reader())? {
+                let collection = place.collection.name().to_owned();
+                let one = Duplicate {
+                    collection,
+                    chunk,
+                    document,
+                };
+                found.insert((of, chunk), one);
+            }
+        }
+        Ok(found)
+    }
+
     /// Below all candidates, in the unit of fused scores.
     pub fn floor(&self) -> f32 {
         self.candidates.iter().map(|one| one.scores.fused).fold(0.0, f32::min)
@@ -281,7 +303,7 @@ impl Pool {
         for (at, earlier) in same.iter().enumerate() {
             let Some(earlier) = *earlier else { continue };
             let (of, chunk) = (self.candidates[at].of, self.candidates[at].chunk);
-            self.candidates[earlier].duplicates.push(chunk);
+            self.candidates[earlier].duplicates.push((of, chunk));
             self.folded.push((of, chunk, self.candidates[earlier].chunk));
         }
         let mut kept = same.iter().map(Option::is_none);

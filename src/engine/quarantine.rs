@@ -84,7 +84,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("quarantine.json");
         assert!(Quarantine::read(&file).holds("a", "1").is_none());
-        let mut add = |print: &str| {
+        let add = |print: &str| {
             let mut quarantine = Quarantine::read(&file);
             let held = quarantine.add("a", print.into(), ErrorKind::Crashed, "it broke".into());
             held.unwrap()

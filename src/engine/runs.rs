@@ -41,14 +41,8 @@ impl Runs {
 
     /// Begins to record a run.
     pub fn begin(&self, run: &str, owner: &str, resumable: bool) -> Arc<Recording> {
-        let recording = Arc::new(Recording {
-            owner: owner.to_owned(),
-            patience: if resumable { PATIENCE } else { Duration::ZERO },
-            state: Mutex::default(),
-            grown: watch::Sender::new(()),
-            readers: watch::Sender::new(0),
-            stopped: CancellationToken::new(),
-        });
+        let patience = if resumable { PATIENCE } else { Duration::ZERO };
+        let recording = Arc::new(Recording::new(owner, patience));
         self.0.insert(run.to_owned(), Arc::clone(&recording));
         recording
     }
@@ -105,6 +99,17 @@ struct State {
 }
 
 impl Recording {
+    fn new(owner: &str, patience: Duration) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            patience,
+            state: Mutex::default(),
+            grown: watch::Sender::new(()),
+            readers: watch::Sender::new(0),
+            stopped: CancellationToken::new(),
+        }
+    }
+
     /// All events from the first, and those to come. A run that cannot be resumed ends with its last reader.
     pub fn follow(self: &Arc<Self>) -> EventStream {
         self.readers.send_modify(|readers| *readers += 1);
@@ -295,7 +300,7 @@ mod tests {
         assert!(runs.find("r", "me").is_err());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_run_waits_for_its_readers_only_where_it_can_be_resumed() {
         let never = std::future::pending::<()>;
         let (runs, going) = (Runs::new(), CancellationToken::new());
@@ -306,14 +311,15 @@ mod tests {
         assert!(plain.wait(never(), &going).await.is_err() && plain.tell(text("a")).is_err());
 
         let run = runs.begin("run", "me", true);
-        let began = tokio::time::Instant::now();
+        run.tell(text("a")).unwrap_err();
         let reader = run.follow();
-        assert!(run.wait(never(), &going).now_or_never().is_none());
-        run.tell(text("a")).unwrap();
         assert_eq!(read(reader, 1).await, "a");
         run.tell(text("b")).unwrap();
-        assert!(run.wait(never(), &going).await.is_err());
-        assert_eq!(began.elapsed(), PATIENCE);
+        assert!(run.wait(never(), &going).now_or_never().is_none(), "a minute is long");
+        let hasty = Arc::new(Recording::new("me", Duration::from_millis(1)));
+        hasty.tell(text("a")).unwrap_err();
+        assert_eq!(read(hasty.follow(), 1).await, "a");
+        assert!(hasty.wait(never(), &going).await.is_err(), "it is not waited for without end");
         let back = run.follow();
         assert!(
             run.wait(never(), &going).now_or_never().is_none(),

@@ -260,6 +260,7 @@ fn ranked(pool: &Pool, all: &[Matches], query: &Query) -> Vec<Entry> {
 /// The texts of the page and of its groups, as they are shown.
 fn passages(pool: &Pool, items: Vec<Entry>, query: &Query) -> Result<Vec<Passage>> {
     let mut texts = texts(pool, &items, query)?;
+    let folded = pool.duplicates(query)?;
     let options = query.options();
     let mut passages = Vec::with_capacity(items.len());
     for (at, item) in items.into_iter().enumerate() {
@@ -271,7 +272,8 @@ fn passages(pool: &Pool, items: Vec<Entry>, query: &Query) -> Result<Vec<Passage
                 ..Scores::default()
             };
             passage.scores = known.map_or(below, |one| one.scores);
-            passage.display.duplicates = known.map(|one| one.duplicates.clone()).unwrap_or_default();
+            let duplicates = known.map(|one| &one.duplicates[..]).unwrap_or_default().iter();
+            passage.display.duplicates = duplicates.filter_map(|one| folded.get(one).cloned()).collect();
             if options.explain {
                 passage.display.steps = pool.placed(chunk, &passage.scores);
             }

@@ -37,6 +37,7 @@ impl Engine {
     pub(super) async fn open_all(&self) -> Result<()> {
         let folder = self.collections_folder();
         std::fs::create_dir_all(&folder).map_err(|error| Error::storage("cannot make the data folder", error))?;
+        self.forget_staging();
         if let Err(error) = self.finish_deletions(None).await {
             tracing::warn!(%error, "a deleted collection is not wholly gone; the next start tries again");
         }

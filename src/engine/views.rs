@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
 use crate::index::work::blocking;
 use crate::index::{Collection, Settings};
-use crate::store::{ConversationRow, MessageRow, StoredCitation};
-use crate::types::{Document, DocumentCard, DocumentId, Reader};
+use crate::store::{ConversationRow, MessageRow, Replay, StoredCitation};
+use crate::types::{Document, DocumentCard, DocumentId, Item, Reader};
 
 /// A route, without secrets.
 #[derive(Clone, Debug)]
@@ -151,34 +151,7 @@ impl Engine {
         document.ok_or_else(|| no_document(collection, id))
     }
 
-    /// Removes a document, its vectors and what was cited of it. Goes on to its end when the caller leaves; jobs that
-    /// were accepted before do not bring it back. Its text leaves the disk soon after.
-    pub async fn remove_document(self: &Arc<Self>, collection: &str, id: DocumentId, reader: &Reader) -> Result<()> {
-        let (engine, open) = (self.clone(), self.collection(collection)?);
-        if open.is_hidden(id, reader) {
-            return Err(no_document(collection, id));
-        }
-        let removal = self.tasks().spawn(async move {
-            let turn = engine.publishing().lock().await;
-            engine.removals.note(open.name(), id);
-            let held = open.holds(id);
-            if held {
-                open.publish(Vec::new(), vec![id]).await?;
-            }
-            // Also when it is gone already: the process may have died between the two steps.
-            engine.store().erase_document(open.name(), id).await?;
-            drop(turn);
-            if held {
-                engine.forget_answers();
-                engine.compact_later(open);
-            }
-            Ok::<bool, Error>(held)
-        });
-        let held = removal.await.map_err(|error| Error::Internal(error.to_string()))??;
-        if held { Ok(()) } else { Err(no_document(collection, id)) }
-    }
-
-    fn compact_later(&self, collection: Arc<Collection>) {
+    pub(super) fn compact_later(&self, collection: Arc<Collection>) {
         self.tasks().spawn(async move {
             if let Err(error) = collection.compact().await {
                 tracing::warn!(collection = collection.name(), %error, "a removed text stays on the disk for now");
@@ -198,6 +171,28 @@ impl Engine {
         let mut value = head(&row);
         value["messages"] = messages.iter().map(message).collect();
         Ok(value)
+    }
+
+    /// How the request with this key was answered before, if it was.
+    pub async fn replay(&self, owner: &str, key: &str) -> Result<Option<Replay>> {
+        self.store().replay(owner, key).await
+    }
+
+    /// Keeps how the request with this key was answered.
+    pub async fn keep_replay(&self, owner: &str, key: &str, replay: &Replay) -> Result<()> {
+        self.store().keep_replay(owner, key, replay).await
+    }
+
+    /// Does `work` to its end, also when the caller leaves.
+    pub async fn to_its_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        let done = self.tasks().spawn(work).await;
+        done.map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// The id, the name and the version that an item will have as a document.
+    pub fn foreseen(&self, item: &Item) -> (DocumentId, String, String) {
+        let version = indexer::fingerprint::of(item, self.chunking());
+        (DocumentId::of(&item.uri), item.uri.clone(), version)
     }
 
     /// Puts a conversation that was filed nowhere into the list of `owner`, who goes on with it.
@@ -221,7 +216,7 @@ pub fn unfiled(owner: &str) -> String {
     format!("unfiled {owner}")
 }
 
-fn no_document(collection: &str, id: DocumentId) -> Error {
+pub(super) fn no_document(collection: &str, id: DocumentId) -> Error {
     Error::NotFound(format!(
         "no document `{id}` in `{collection}`; it may have been removed"
     ))

@@ -1,11 +1,9 @@
-//! `/v1/documents` and `/v1/index`: what is searched, put, listed, read and removed.
+//! `/v1/documents` and `/v1/index`: what is listed, read and removed; `puts` has what is put.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{Extension, FromRequest, Multipart, Request, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Extension, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,43 +12,26 @@ use crate::engine::{Engine, Indexing};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
-use crate::http::jobs;
-use crate::http::problem::{Answer, Body, Id, Params, Problem, reply, slow_body, too_large, wrong_type};
-use crate::http::wire::{self, DocumentBody, IndexBody};
-use crate::types::{Document, DocumentId, Item, Metadata, collection_name};
+use crate::http::place::{self, Named, Place};
+use crate::http::problem::{Answer, Body, Id, Params, reply, tagged};
+use crate::http::wire::{self, DeleteBody, IndexBody};
+use crate::http::{expected, filter, jobs};
+use crate::types::{Document, DocumentId, collection_name};
 
-/// The longest name of a document, in bytes.
-const MAX_URI_BYTES: usize = 2_048;
 /// The most documents of one page.
 const MAX_PAGE: usize = 1_000;
-/// The most files of one upload.
-const MAX_FILES: usize = 1_000;
-/// How long an upload may take.
-const UPLOAD_DEADLINE: Duration = Duration::from_mins(10);
-
-/// The query string of all of these.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Place {
-    #[serde(default = "default_collection")]
-    collection: String,
-    version: Option<String>,
-}
+/// How many of the documents that a filter names are shown.
+const SAMPLE: usize = 10;
 
 /// The query string of the list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
-    #[serde(default = "default_collection")]
-    collection: String,
+    collection: Option<String>,
     #[serde(default)]
     offset: usize,
     #[serde(default = "default_page")]
     limit: usize,
-}
-
-fn default_collection() -> String {
-    "default".to_owned()
 }
 
 fn default_page() -> usize {
@@ -61,9 +42,11 @@ fn default_page() -> usize {
 pub async fn list(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
+    Named(named): Named,
     Params(page): Params<Page>,
 ) -> Answer<Response> {
-    collection_name(&page.collection)?;
+    let collection = named.or(page.collection).unwrap_or_else(place::default);
+    collection_name(&collection)?;
     if page.limit == 0 || page.limit > MAX_PAGE {
         return Err(Error::bad_input(
             "/limit",
@@ -73,7 +56,7 @@ pub async fn list(
     }
     let (total, cards) = state
         .engine()
-        .documents(&page.collection, &caller.reader(), page.offset, page.limit)?;
+        .documents(&collection, &caller.reader(), page.offset, page.limit)?;
     let documents: Value = cards.iter().map(wire::card).collect();
     Ok(reply(StatusCode::OK, json!({ "documents": documents, "total": total })))
 }
@@ -82,30 +65,25 @@ pub async fn list(
 pub async fn get(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
-    Params(place): Params<Place>,
+    place: Place,
     Id(id): Id,
 ) -> Answer<Response> {
-    Ok(reply(
-        StatusCode::OK,
-        wire::document(&stored(&state, &caller, &place, &id)?),
-    ))
+    let document = wire::document(&stored(&state, &caller, &place, &id)?);
+    Ok(tagged(StatusCode::OK, &document))
 }
 
 /// `GET /v1/documents/{id}/source`.
 pub async fn source(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
-    Params(place): Params<Place>,
+    place: Place,
     Id(id): Id,
 ) -> Answer<Response> {
-    Ok(reply(
-        StatusCode::OK,
-        wire::source(&stored(&state, &caller, &place, &id)?),
-    ))
+    let source = wire::source(&stored(&state, &caller, &place, &id)?);
+    Ok(tagged(StatusCode::OK, &source))
 }
 
 fn stored(state: &HttpState, caller: &Caller, place: &Place, id: &str) -> Result<Document> {
-    collection_name(&place.collection)?;
     let document = state
         .engine()
         .document(&place.collection, parse_id(id)?, &caller.reader())?;
@@ -119,7 +97,8 @@ fn stored(state: &HttpState, caller: &Caller, place: &Place, id: &str) -> Result
     }
 }
 
-fn parse_id(id: &str) -> Result<DocumentId> {
+/// The document's id.
+pub fn parse_id(id: &str) -> Result<DocumentId> {
     id.parse()
         .map_err(|_| Error::NotFound("no such document; its id is a UUID, as search results name it".into()))
 }
@@ -128,142 +107,41 @@ fn parse_id(id: &str) -> Result<DocumentId> {
 pub async fn remove(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
-    Params(place): Params<Place>,
+    place: Place,
     Id(id): Id,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    collection_name(&place.collection)?;
-    let id = parse_id(&id)?;
-    state
-        .engine()
-        .remove_document(&place.collection, id, &caller.reader())
+    let wanted = (parse_id(&id)?, expected::of(&headers, None)?);
+    let engine = state.engine();
+    let checked = engine
+        .remove_document(&place.collection, wanted, &caller.reader())
         .await?;
+    expected::made(checked)?;
     Ok(reply(StatusCode::OK, json!({ "removed": true })))
 }
 
-/// `POST /v1/documents`: one as JSON, or files.
-pub async fn put(
+/// `POST /v1/documents/delete`: all that a filter names.
+pub async fn remove_matching(
     State(state): State<HttpState>,
     Extension(caller): Extension<Caller>,
-    Params(place): Params<Place>,
-    request: Request,
+    place: Place,
+    Body(body): Body<DeleteBody>,
 ) -> Answer<Response> {
-    collection_name(&place.collection)?;
-    let media_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media_type = media_type.unwrap_or_default().to_ascii_lowercase();
-    let limit = state.settings().body_bytes;
-    let items = if media_type.starts_with("multipart/form-data") {
-        let _permit = state.upload_permit()?;
-        let form = Multipart::from_request(request, &()).await;
-        let form = form.map_err(|_| wrong_type("`multipart/form-data` with a boundary"))?;
-        let files = tokio::time::timeout(UPLOAD_DEADLINE, files(form, limit)).await;
-        files.map_err(|_| slow_body())??
-    } else if media_type.contains("json") {
-        let Body(body) = Body::<DocumentBody>::from_request(request, &()).await?;
-        if body.text.len() > limit {
-            return Err(too_large("the document", limit));
-        }
-        vec![item(body)?]
+    let filter = filter::parse(body.filter.as_ref())?;
+    if filter::holds_for_all(&filter) {
+        let detail = "a filter is wanted that names some of the documents, such as {\"department\":\"Deck\"}; all of them go \
+                      with `DELETE /v1/collections/{name}`";
+        return Err(Error::bad_input("/filter", detail).into());
+    }
+    let (engine, reader) = (state.engine(), caller.reader());
+    let documents = if body.dry_run {
+        engine.matching(&place.collection, &filter, &reader)?
     } else {
-        return Err(wrong_type("`application/json` or `multipart/form-data`"));
+        engine.remove_matching(&place.collection, filter, &reader).await?
     };
-    let job = state.engine().put(&place.collection, items, &caller.reader()).await?;
-    Ok(reply(StatusCode::ACCEPTED, json!({ "job": job })))
-}
-
-/// A file that is put under that name.
-pub fn file(uri: String, media_type: Option<String>, bytes: Vec<u8>) -> Result<Item> {
-    check_uri(&uri, "/uri")?;
-    Ok(Item {
-        uri,
-        media_type,
-        bytes,
-        metadata: Metadata::new(),
-        principals: Vec::new(),
-        modified: None,
-    })
-}
-
-fn item(body: DocumentBody) -> Result<Item> {
-    check_uri(&body.uri, "/uri")?;
-    let mut metadata = body.metadata;
-    if let Some(title) = body.title {
-        metadata.insert("title".into(), title.into());
-    }
-    indexer::facts::check(&metadata, &body.principals)
-        .map_err(|fault| Error::bad_input(&fault.pointer, fault.detail))?;
-    Ok(Item {
-        uri: body.uri,
-        media_type: body.media_type,
-        bytes: body.text.into_bytes(),
-        metadata,
-        principals: body.principals,
-        modified: None,
-    })
-}
-
-fn check_uri(uri: &str, pointer: &str) -> Result<()> {
-    if uri.trim().is_empty() || uri.len() > MAX_URI_BYTES || uri.chars().any(char::is_control) {
-        let detail = format!(
-            "a document's name has 1 to {MAX_URI_BYTES} bytes and no control characters, such as `handbook/leave.md`"
-        );
-        return Err(Error::bad_input(pointer, detail));
-    }
-    Ok(())
-}
-
-async fn files(mut form: Multipart, limit: usize) -> Answer<Vec<Item>> {
-    let mut items = Vec::new();
-    while let Some(field) = form.next_field().await.map_err(|error| broken(&error, limit))? {
-        let pointer = format!("/{}", items.len());
-        if items.len() == MAX_FILES {
-            return Err(Error::bad_input(
-                &pointer,
-                format!("one upload has at most {MAX_FILES} files; send the rest in another"),
-            )
-            .into());
-        }
-        let Some(uri) = field.file_name().map(ToOwned::to_owned) else {
-            return Err(Error::bad_input(&pointer, "this part has no file name; send files only").into());
-        };
-        check_uri(&uri, &pointer)?;
-        items.push(Item {
-            uri,
-            media_type: field.content_type().map(ToOwned::to_owned),
-            bytes: content(field, limit).await?,
-            metadata: Metadata::new(),
-            principals: Vec::new(),
-            modified: None,
-        });
-    }
-    if items.is_empty() {
-        return Err(Error::bad_input("", "the upload has no files; send at least one").into());
-    }
-    Ok(items)
-}
-
-/// Reads one file, and stops reading at the limit.
-async fn content(mut field: Field<'_>, limit: usize) -> Answer<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(part) = field.chunk().await.map_err(|error| broken(&error, limit))? {
-        if bytes.len() + part.len() > limit {
-            return Err(too_large("a file", limit));
-        }
-        bytes.extend_from_slice(&part);
-    }
-    Ok(bytes)
-}
-
-fn broken(error: &MultipartError, limit: usize) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return too_large(
-            "the upload as a whole",
-            limit.saturating_mul(super::FILES_OF_LARGEST_SIZE),
-        );
-    }
-    Error::bad_input("", "the upload is broken or ends too early; send it again").into()
+    let sample: Value = documents.iter().take(SAMPLE).map(|one| wire::card(one)).collect();
+    let answer = json!({ "removed": !body.dry_run, "count": documents.len(), "sample": sample });
+    Ok(reply(StatusCode::OK, answer))
 }
 
 /// `POST /v1/index`: a source that the service's machine can reach, for its operator alone.

@@ -33,6 +33,26 @@ pub fn parse(value: Option<&Value>) -> Result<Filter> {
     object(value, "/filter", DEPTH, &mut left)
 }
 
+/// Whether it names every document, whatever is known of it.
+pub fn holds_for_all(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().all(holds_for_all),
+        Filter::Any(parts) => parts.iter().any(holds_for_all),
+        Filter::Not(part) => holds_for_none(part),
+        Filter::In(..) | Filter::Range(..) | Filter::Exists(_) => false,
+    }
+}
+
+fn holds_for_none(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().any(holds_for_none),
+        Filter::Any(parts) => parts.iter().all(holds_for_none),
+        Filter::Not(part) => holds_for_all(part),
+        Filter::In(_, values) => values.is_empty(),
+        Filter::Range(..) | Filter::Exists(_) => false,
+    }
+}
+
 /// JSON nests 128 levels at most, so this ends.
 fn has_longer(value: &Value, most: usize) -> bool {
     match value {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::engine::record;
-use crate::types::{Correction, Display, Dropped, Facet, Found, Group, Passage, Placed, Step, Stretch};
+use crate::types::{Correction, Display, Dropped, Duplicate, Facet, Found, Group, Passage, Placed, Step, Stretch};
 
 /// All of it; the steps only when they were asked for.
 pub fn found(found: &Found, explain: bool, took_ms: u64) -> Value {
@@ -60,7 +60,7 @@ pub fn result(passage: &Passage) -> Value {
         }
     }
     if !duplicates.is_empty() {
-        value["duplicates"] = json!(duplicates);
+        value["duplicates"] = duplicates.iter().map(duplicate).collect();
     }
     if let Some(Group { total, more }) = group {
         value["group"] = json!({ "total": total, "more": more.iter().map(result).collect::<Vec<_>>() });
@@ -69,6 +69,18 @@ pub fn result(passage: &Passage) -> Value {
         value["explain"] = steps.iter().map(placed).collect();
     }
     value
+}
+
+fn duplicate(one: &Duplicate) -> Value {
+    json!({
+        "id": one.chunk,
+        "collection": one.collection,
+        "document": one.document.id,
+        "uri": one.document.uri,
+        "title": one.document.title,
+        "version": one.document.version,
+        "metadata": one.document.metadata,
+    })
 }
 
 fn ranges(list: &[Range<usize>]) -> Value {

@@ -1,18 +1,25 @@
 //! The HTTP service: the route table and the layers around it. Handlers are two hops from the engine.
 
 pub mod auth;
+pub mod backup;
 pub mod chat;
 pub mod collections;
 pub mod conversations;
 pub mod documents;
+pub mod expected;
 pub mod filter;
+pub mod form;
 pub mod found;
 pub mod jobs;
+pub mod lines;
 pub mod models;
 pub mod openai;
 pub mod ops;
+pub mod place;
 pub mod pointer;
 pub mod problem;
+pub mod puts;
+pub mod replay;
 pub mod search;
 pub mod search_body;
 pub mod serve;
@@ -76,6 +83,7 @@ struct Shared {
     searches: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     uploads: Arc<Semaphore>,
+    keys: replay::Keys,
 }
 
 impl HttpState {
@@ -87,6 +95,7 @@ impl HttpState {
             searches: permits(settings.searches),
             streams: permits(settings.streams),
             uploads: permits(UPLOADS),
+            keys: replay::Keys::default(),
             settings,
         }))
     }
@@ -99,6 +108,11 @@ impl HttpState {
     /// The settings.
     pub fn settings(&self) -> &HttpSettings {
         &self.0.settings
+    }
+
+    /// The `Idempotency-Key`s of the requests under way.
+    pub fn keys(&self) -> &replay::Keys {
+        &self.0.keys
     }
 
     /// The right to search now; nobody waits in line.
@@ -132,8 +146,6 @@ impl HttpState {
 /// All routes with all layers.
 pub fn router(state: HttpState) -> Router {
     let limit = state.settings().body_bytes;
-    let upload = limit.saturating_mul(FILES_OF_LARGEST_SIZE);
-    let put = post(documents::put).layer((DefaultBodyLimit::max(upload), Extension(BodyLimit(upload))));
     let question = limit.min(QUESTION_BYTES);
     let questions = Router::new()
         .route("/v1/search", post(search::search))
@@ -145,13 +157,12 @@ pub fn router(state: HttpState) -> Router {
         .merge(questions)
         .route("/v1/chat/{run}", get(chat::follow))
         .route("/v1/chat/{run}/stop", post(chat::stop))
+        .merge(documents("/v1/documents", limit))
+        .merge(documents("/v1/collections/{name}/documents", limit))
         .route("/v1/routes", get(models::routes))
         .route("/v1/collections", get(collections::list))
         .route("/v1/collections/{name}", delete(collections::remove))
         .route("/v1/collections/{name}/settings", get(settings::get).put(settings::put))
-        .route("/v1/documents", get(documents::list).merge(put))
-        .route("/v1/documents/{id}", get(documents::get).delete(documents::remove))
-        .route("/v1/documents/{id}/source", get(documents::source))
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{id}", get(jobs::get))
         .route("/v1/jobs/{id}/events", get(jobs::events))
@@ -159,6 +170,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/jobs/{id}/resume", post(jobs::resume))
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/index", post(documents::index_source))
+        .route("/v1/backup", post(backup::backup))
         .route("/v1/tune", post(tune::tune))
         .route("/v1/conversations", get(conversations::list))
         .route(
@@ -183,6 +195,18 @@ pub fn router(state: HttpState) -> Router {
         .layer(CompressionLayer::new())
         .layer(from_fn(ops::observe))
         .with_state(state)
+}
+
+/// The documents of a collection that the path or the query string names.
+fn documents(base: &str, limit: usize) -> Router<HttpState> {
+    let upload = limit.saturating_mul(FILES_OF_LARGEST_SIZE);
+    let put = post(puts::post).layer((DefaultBodyLimit::max(upload), Extension(BodyLimit(upload))));
+    let one = get(documents::get).delete(documents::remove);
+    Router::new()
+        .route(base, get(documents::list).merge(put))
+        .route(&format!("{base}/delete"), post(documents::remove_matching))
+        .route(&format!("{base}/{{id}}"), one.put(puts::replace).patch(puts::patch))
+        .route(&format!("{base}/{{id}}/source"), get(documents::source))
 }
 
 // The cause was written to standard error by the panic hook; it is not for the caller.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Query, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +36,8 @@ pub struct Problem {
     pub faults: Vec<Fault>,
     /// When to come back.
     pub retry_after: Option<Duration>,
+    /// The version that is there, where another one was expected.
+    pub version: Option<String>,
 }
 
 /// What every handler returns.
@@ -50,6 +52,7 @@ impl Problem {
             detail: brief(&detail.into()),
             faults: Vec::new(),
             retry_after: None,
+            version: None,
         }
     }
 
@@ -64,6 +67,9 @@ impl Problem {
         if !self.faults.is_empty() {
             let fault = |fault: &Fault| json!({ "pointer": fault.pointer, "detail": fault.detail });
             value["errors"] = self.faults.iter().map(fault).collect();
+        }
+        if let Some(version) = &self.version {
+            value["version"] = json!(version);
         }
         value
     }
@@ -265,33 +271,33 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Answer<Self> {
-        if !is_json(request.headers()) {
-            return Err(wrong_type("`content-type: application/json`"));
-        }
-        let limit = request
-            .extensions()
-            .get::<BodyLimit>()
-            .map_or(usize::MAX, |limit| limit.0);
-        let length = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok()?.parse().ok());
-        // Nobody has to send it all to hear that it is too much.
-        if length.is_some_and(|length: usize| length > limit) {
-            return Err(too_large("the body", limit));
-        }
-        let reading = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, state));
-        let bytes = match reading.await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                return Err(too_large("the body", limit));
-            }
-            Ok(Err(_)) => {
-                return Err(Error::bad_input("", "the body could not be read to its end; send it again").into());
-            }
-            Err(_) => return Err(slow_body()),
-        };
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse(&json_bytes(request, state).await?)?))
+    }
+}
+
+/// The bytes of a JSON body.
+pub async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> Answer<Bytes> {
+    if !is_json(request.headers()) {
+        return Err(wrong_type("`content-type: application/json`"));
+    }
+    let limit = request
+        .extensions()
+        .get::<BodyLimit>()
+        .map_or(usize::MAX, |limit| limit.0);
+    let length = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    // Nobody has to send it all to hear that it is too much.
+    if length.is_some_and(|length: usize| length > limit) {
+        return Err(too_large("the body", limit));
+    }
+    let reading = tokio::time::timeout(BODY_DEADLINE, Bytes::from_request(request, state));
+    match reading.await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(too_large("the body", limit)),
+        Ok(Err(_)) => Err(Error::bad_input("", "the body could not be read to its end; send it again").into()),
+        Err(_) => Err(slow_body()),
     }
 }
 
@@ -340,7 +346,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// The one variable part of a path.
+/// What the path names.
 #[derive(Debug)]
 pub struct Id(pub String);
 
@@ -348,11 +354,22 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
-        match Path::<String>::from_request_parts(parts, state).await {
-            Ok(Path(id)) => Ok(Self(id)),
-            Err(_) => Err(no_route(parts.uri.path())),
-        }
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| no_route(parts.uri.path()))?;
+        // The last one: before it there may be the name of its collection.
+        let last = params.iter().last().map(|(_, id)| Self(id.to_owned()));
+        last.ok_or_else(|| no_route(parts.uri.path()))
     }
+}
+
+/// JSON with a status; the version of a document is its `ETag`.
+pub fn tagged(status: StatusCode, value: &Value) -> Response {
+    let mut response = reply(status, value);
+    let tag = value["version"].as_str().map(|version| format!("\"{version}\""));
+    if let Some(Ok(tag)) = tag.map(HeaderValue::try_from) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 /// JSON with a status.

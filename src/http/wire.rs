@@ -121,8 +121,8 @@ pub fn names(collection: Option<OneOrMany>) -> Result<Vec<String>> {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DocumentBody {
-    /// Name within the collection.
-    pub uri: String,
+    /// Name within the collection; may be left out where the path names the document.
+    pub uri: Option<String>,
     /// The content.
     pub text: String,
     /// Title, where the text has none.
@@ -135,6 +135,41 @@ pub struct DocumentBody {
     /// Who may read it.
     #[serde(default)]
     pub principals: Vec<String>,
+    /// The version that it replaces; `none` where there must be none yet.
+    pub if_version: Option<String>,
+}
+
+/// JSON body of `POST /v1/documents` with several of them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentsBody {
+    /// The documents.
+    pub documents: Vec<DocumentBody>,
+}
+
+/// JSON body of `PATCH /v1/documents/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PatchBody {
+    /// Another title.
+    pub title: Option<String>,
+    /// Facts by their names; null takes one away.
+    pub metadata: Option<Metadata>,
+    /// Who may read it.
+    pub principals: Option<Vec<String>>,
+    /// The version that is changed.
+    pub if_version: Option<String>,
+}
+
+/// JSON body of `POST /v1/documents/delete`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteBody {
+    /// Which documents.
+    pub filter: Option<Value>,
+    /// Tell what would be deleted, and delete nothing.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Body of `POST /v1/index`.

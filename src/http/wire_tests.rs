@@ -26,6 +26,7 @@ fn passage() -> Passage {
             metadata: Metadata::new(),
             principals: vec!["secret-group".into()],
             version: "v1".into(),
+            read_as: String::new(),
         }),
         chunk: Arc::new(Chunk {
             id,

@@ -9,8 +9,21 @@ use tantivy::query::InvertedIndexRangeQuery;
 use tantivy::{Searcher, Term};
 
 use super::lexical::{Fields, failed, read_source};
+use super::{Collection, filter};
 use crate::error::Result;
-use crate::types::{Document, DocumentCard, DocumentId};
+use crate::types::{Document, DocumentCard, DocumentId, Filter, Reader};
+
+impl Collection {
+    /// The documents that `filter` names and `reader` may read, by URI.
+    pub fn matching(&self, filter: &Filter, reader: &Reader) -> Vec<Arc<DocumentCard>> {
+        let snapshot = self.lexical.snapshot();
+        let cards = snapshot.cards.values();
+        let named = cards.filter(|card| reader.may_read(&card.principals) && filter::matches(filter, &card.metadata));
+        let mut named: Vec<_> = named.cloned().collect();
+        named.sort_by(|left, right| left.uri.cmp(&right.uri).then(left.id.cmp(&right.id)));
+        named
+    }
+}
 
 /// The cards of all documents of a commit.
 pub(super) fn read(searcher: &Searcher, fields: Fields) -> Result<BTreeMap<DocumentId, Arc<DocumentCard>>> {
@@ -37,5 +50,6 @@ pub(super) fn card(document: &Document) -> DocumentCard {
         metadata: document.metadata.clone(),
         principals: document.principals.clone(),
         version: document.fingerprint.clone(),
+        read_as: document.read_as().to_owned(),
     }
 }

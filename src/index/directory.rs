@@ -201,6 +201,7 @@ mod tests {
                 metadata: Metadata::from([("f".to_owned(), value.clone())]),
                 principals: Vec::new(),
                 version: String::new(),
+                read_as: String::new(),
             };
             cards.insert(id, Arc::new(card));
         }

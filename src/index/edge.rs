@@ -15,9 +15,9 @@ use qdrant_edge::{
 use serde_json::{Value, json};
 
 use self::beam::{Beam, Measured};
-use super::filter;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
+use super::{copy, filter};
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -134,6 +134,14 @@ impl VectorStore for EdgeStore {
         Box::pin(self.write(|shard, _| {
             shard.flush();
             Ok(())
+        }))
+    }
+
+    fn copy_to(&self, folder: PathBuf) -> BoxFuture<'_, Result<()>> {
+        let own = self.inner.folder.clone();
+        Box::pin(self.write(move |shard, _| {
+            shard.flush();
+            copy::folder(&own, &folder).map_err(failed)
         }))
     }
 

@@ -11,7 +11,7 @@ use super::publish::Replacement;
 use super::segments::Segments;
 use super::{Collection, Sketch};
 use crate::error::Result;
-use crate::types::{ChunkId, DocumentId};
+use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
 /// Of what was embedded of a chunk: `indexer::fingerprint::text`. The model is the collection's.
 pub type TextHash = [u8; 16];
@@ -25,7 +25,49 @@ pub struct Embedding {
     pub tokens: Option<Vec<Sketch>>,
 }
 
+/// A document with all that was made of it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The document.
+    pub document: Document,
+    /// Its chunks, in order.
+    pub chunks: Vec<Chunk>,
+    /// What was embedded of each chunk, by its hash, and what came of it; none where it was never kept.
+    pub made: Vec<Option<(TextHash, Embedding)>>,
+}
+
 impl Collection {
+    /// The document with its chunks and their vectors, if it exists; reads files, so call it from a blocking thread.
+    pub fn stored(&self, id: DocumentId) -> Result<Option<Stored>> {
+        let snapshot = self.lexical.snapshot();
+        let Some(document) = snapshot.document(id)? else {
+            return Ok(None);
+        };
+        let mut chunks = Vec::new();
+        for chunk in snapshot.ids_of(id)? {
+            chunks.extend(snapshot.chunk(chunk)?);
+        }
+        chunks.sort_by_key(|chunk| chunk.ordinal);
+        let ids: Vec<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
+        let vectors = self.writer.embeddings().of_chunks(&ids)?.into_iter();
+        let made = vectors.zip(self.tokens().kept(&ids)?).map(|(kept, tokens)| {
+            let (text, vector) = kept?;
+            Some((text, Embedding { vector, tokens }))
+        });
+        let made = made.collect();
+        Ok(Some(Stored { document, chunks, made }))
+    }
+
+    /// The version of a document that is whole; none where it is not there or has lost vectors.
+    pub fn version(&self, id: DocumentId) -> Option<String> {
+        let lost = self.incomplete.get();
+        if lost.is_some_and(|lost| lost.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)) {
+            return None;
+        }
+        let snapshot = self.lexical.snapshot();
+        snapshot.cards.get(&id).map(|card| card.version.clone())
+    }
+
     /// What was made of each of these texts, where a chunk of the index has it; reads files, so call it from a blocking
     /// thread.
     pub fn embedded(&self, texts: &[TextHash]) -> Result<Vec<Option<Embedding>>> {
@@ -43,6 +85,9 @@ impl Collection {
         Ok(found)
     }
 }
+
+/// The hash of a chunk's text, and its vector.
+type Kept = (TextHash, Vec<f32>);
 
 /// The vectors of one collection's chunks.
 pub(super) struct Embeddings {
@@ -96,6 +141,18 @@ impl Embeddings {
             }
         }
         Ok(None)
+    }
+
+    /// The hash of the text of each chunk, and its vector.
+    pub fn of_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Kept>>> {
+        let kept = self.segments.get(chunks)?.into_iter();
+        let read = |bytes: Vec<u8>| {
+            let text = *bytes.first_chunk()?;
+            Some((text, unpack(&bytes)))
+        };
+        Ok(kept
+            .map(|bytes| bytes.and_then(read).filter(|one| one.1.len() == self.dimension))
+            .collect())
     }
 
     /// Drops chunks; they are off the disk after `compact`.

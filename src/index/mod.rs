@@ -5,6 +5,7 @@ mod ask;
 pub mod asked;
 mod cards;
 mod confirm;
+mod copy;
 mod coverage;
 pub mod directory;
 mod display;
@@ -42,7 +43,7 @@ use crate::error::{Error, Result};
 use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
 pub use asked::Asked;
 use edge::EdgeStore;
-pub use embeddings::{Embedding, TextHash};
+pub use embeddings::{Embedding, Stored, TextHash};
 pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
 pub use publish::Replacement;
@@ -269,7 +270,7 @@ impl Collection {
         Ok((cards.len(), page.collect()))
     }
 
-    /// The fingerprint of each document, by URI. Those that had lost vectors when the sweep looked are left out, so
+    /// The fingerprint that each document was read with, by URI. Those that had lost vectors when the sweep looked are left out, so
     /// that they are indexed again. Each indexing run begins here, so a sweep that was put off is caught up here.
     pub async fn fingerprints(&self) -> Result<BTreeMap<String, String>> {
         let incomplete = self
@@ -279,7 +280,7 @@ impl Collection {
         let lost = |id: &DocumentId| incomplete.as_ref().is_some_and(|lost| lost.contains(id));
         let snapshot = self.lexical.snapshot();
         let cards = snapshot.cards.values().filter(|card| !lost(&card.id));
-        Ok(cards.map(|card| (card.uri.clone(), card.version.clone())).collect())
+        Ok(cards.map(|card| (card.uri.clone(), card.read_as.clone())).collect())
     }
 
     /// How much there is.

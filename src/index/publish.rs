@@ -47,7 +47,7 @@ pub(super) struct Writer {
     tokens: Arc<TokenStore>,
     embeddings: Arc<Embeddings>,
     /// Held while segments are merged: two that want the same ones would undo each other.
-    merging: Mutex<()>,
+    pub merging: Mutex<()>,
     dimension: usize,
 }
 

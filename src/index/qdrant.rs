@@ -1,5 +1,6 @@
 //! Vectors in a Qdrant server, for corpora that outgrow one process; the same points and filters as `edge`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -193,6 +194,11 @@ impl VectorStore for QdrantStore {
 
     /// The server optimises by itself.
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// And has snapshots of its own.
+    fn copy_to(&self, _: PathBuf) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -69,6 +69,7 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
             uri: uri.to_owned(),
             title: format!("title {}", uri.len()),
             fingerprint: format!("{texts:?}"),
+            patched: None,
             text,
             headings: Vec::new(),
             metadata,

@@ -1,5 +1,7 @@
 //! The seam to the vector engine. Ids are content-addressed, so an upsert never changes what a reader uses.
 
+use std::path::PathBuf;
+
 use futures::future::BoxFuture;
 
 use crate::error::Result;
@@ -38,6 +40,8 @@ pub trait VectorStore: Send + Sync {
     fn flush(&self) -> BoxFuture<'_, Result<()>>;
     /// Builds indexes and merges segments where that pays; may take minutes, searches go on.
     fn optimize(&self) -> BoxFuture<'_, Result<()>>;
+    /// Copies all of them into `folder`, where they lie in files of ours; a server has backups of its own.
+    fn copy_to(&self, folder: PathBuf) -> BoxFuture<'_, Result<()>>;
     /// Takes removed points off the disk where that takes no more than a moment.
     fn compact(&self) -> BoxFuture<'_, Result<()>>;
 }

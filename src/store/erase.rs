@@ -21,11 +21,16 @@ impl Store {
     /// Its passages leave the sources; its citations lose quote and source range and become `removed`; the words
     /// that they supported become `[removed]`. Ranges of the other citations still cover what they covered.
     pub async fn erase_document(&self, collection: &str, document: DocumentId) -> Result<u64> {
-        let document = document.to_string();
+        self.erase_documents(collection, &[document]).await
+    }
+
+    /// The same for several documents, all or none.
+    pub async fn erase_documents(&self, collection: &str, documents: &[DocumentId]) -> Result<u64> {
         let found = "select message, json_extract(passage, '$.number') from sources \
                      where json_extract(passage, '$.collection') = ?1 and document = ?2";
         let gone = "delete from sources where json_extract(passage, '$.collection') = ?1 and document = ?2";
-        self.erase([found, gone], [collection, &document]).await
+        let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
+        self.erase([found, gone], collection, &documents).await
     }
 
     /// The same for all documents of `collection`.
@@ -33,34 +38,37 @@ impl Store {
         let found = "select message, json_extract(passage, '$.number') from sources \
                      where json_extract(passage, '$.collection') = ?1 and ?2 = ''";
         let gone = "delete from sources where json_extract(passage, '$.collection') = ?1 and ?2 = ''";
-        self.erase([found, gone], [collection, ""]).await
+        self.erase([found, gone], collection, &[String::new()]).await
     }
 
-    /// Erases the sources that the first statement finds and the second one deletes, both with the same arguments.
-    async fn erase(&self, [found, gone]: [&'static str; 2], arguments: [&str; 2]) -> Result<u64> {
+    /// Erases the sources that the first statement finds and the second one deletes, both with the collection and each
+    /// of `documents`.
+    async fn erase(&self, [found, gone]: [&'static str; 2], collection: &str, documents: &[String]) -> Result<u64> {
         let mut transaction = self.begin(WHAT).await?;
-        // A citation has the number of its source, and the source knows its collection.
-        let sources: Vec<(String, i64)> = sqlx::query_as(found)
-            .bind(arguments[0])
-            .bind(arguments[1])
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(failed(WHAT))?;
         let mut numbers: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-        for (message, number) in sources {
-            numbers.entry(message).or_default().insert(number);
+        for document in documents {
+            // A citation has the number of its source, and the source knows its collection.
+            let sources: Vec<(String, i64)> = sqlx::query_as(found)
+                .bind(collection)
+                .bind(document)
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(failed(WHAT))?;
+            for (message, number) in sources {
+                numbers.entry(message).or_default().insert(number);
+            }
+            sqlx::query(gone)
+                .bind(collection)
+                .bind(document)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed(WHAT))?;
         }
         for (message, numbers) in &numbers {
             erase_from(&mut transaction, message, numbers)
                 .await
                 .map_err(failed(WHAT))?;
         }
-        sqlx::query(gone)
-            .bind(arguments[0])
-            .bind(arguments[1])
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed(WHAT))?;
         transaction.commit().await.map_err(failed(WHAT))?;
         // The write-ahead log still holds the old pages. A reader may be in the way; the next erasure tries again.
         let busy: i64 = sqlx::query_scalar("pragma wal_checkpoint(truncate)")

@@ -59,6 +59,10 @@ pub enum ErrorKind {
     Hidden,
     /// Another source holds a document of that name.
     Taken,
+    /// Another version was there than the caller expected.
+    Version,
+    /// A line of a body is no document.
+    Line,
     /// The source holds nothing.
     Empty,
     /// The job itself.
@@ -76,6 +80,9 @@ pub struct JobError {
     pub uri: String,
     /// Why.
     pub detail: String,
+    /// The line of the body that it stands in, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
 }
 
 impl JobError {
@@ -85,6 +92,7 @@ impl JobError {
             kind,
             uri: uri.into(),
             detail: detail.into(),
+            line: None,
         }
     }
 }
@@ -113,6 +121,9 @@ pub struct JobRecord {
     pub unchanged: u64,
     /// What was left out of the source, by kind: the ending of a file that nothing can read, or a word or two.
     pub skipped: BTreeMap<String, u64>,
+    /// Lines of the body that it is done with, where documents come in lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<u64>,
     /// Bytes of all documents.
     pub bytes: u64,
     /// Bytes of those that were looked at.

@@ -1,8 +1,10 @@
 //! What must outlive a restart besides the index: conversations and jobs, in `SQLite`.
 
+mod archive;
 mod conversations;
 mod erase;
 mod jobs;
+mod replays;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,9 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
+pub use archive::{Manifest, Packed, pack, unpack};
 pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
+pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
 
 use crate::error::{Error, Result};
@@ -86,6 +90,16 @@ impl Store {
     pub fn is_owned(file: &Path) -> bool {
         let lock = File::options().write(true).open(file.with_extension("lock"));
         lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Writes a copy of the database as it is at one moment to `file`, which must not be there yet.
+    pub async fn copy_to(&self, file: &Path) -> Result<()> {
+        sqlx::query("vacuum into ?")
+            .bind(file.display().to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(failed("cannot copy the database"))?;
+        Ok(())
     }
 
     /// Closes the connections; calls through other clones fail from then on.

@@ -271,7 +271,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 4; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 5; start the newer portolan"),
         "{detail}"
     );
 }

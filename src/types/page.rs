@@ -1,10 +1,11 @@
 //! What a page of results tells beside its passages: how many there are, facets, groups, surroundings, reasons.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{ChunkId, Passage};
+use super::{ChunkId, DocumentCard, Passage};
 
 /// How many things match, and whether that is all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +63,22 @@ pub struct Display {
     /// What stands after it.
     pub after: Option<Stretch>,
     /// Passages that say the same, best first.
-    pub duplicates: Vec<ChunkId>,
+    pub duplicates: Vec<Duplicate>,
     /// The rest of its document's group.
     pub group: Option<Group>,
     /// Each step that saw it, in order.
     pub steps: Vec<Placed>,
+}
+
+/// A passage that says the same as a better one; its document may be another version of the same, with its own dates.
+#[derive(Clone, Debug)]
+pub struct Duplicate {
+    /// The collection that it came from.
+    pub collection: String,
+    /// Which passage.
+    pub chunk: ChunkId,
+    /// Its document.
+    pub document: Arc<DocumentCard>,
 }
 
 /// A piece of a document.

@@ -4,6 +4,7 @@
 
 mod answers;
 mod app;
+mod backup;
 mod cache;
 mod cli;
 mod collections;
@@ -23,6 +24,7 @@ mod plan;
 mod portkey;
 mod refine;
 mod removal;
+mod replays;
 mod rerank;
 mod resume;
 mod search;
@@ -32,6 +34,8 @@ mod suggest;
 mod surroundings;
 mod tidy;
 mod tune;
+mod uploads;
 mod upstream;
+mod versions;
 mod website;
 mod words;

@@ -76,7 +76,8 @@ async fn what_says_the_same_is_folded_or_falls_back() {
         ("three.md", format!("# Three\n\n{rule} in 14 days.")),
         ("four.md", "# Four\n\nThe mooring fee is paid at the office.".to_owned()),
     ] {
-        app.put(json!({ "uri": uri, "text": text })).await;
+        app.put(json!({ "uri": uri, "text": text, "metadata": { "valid_from": uri.len() } }))
+            .await;
     }
     let ask = json!({ "query": "mooring line storm season", "mode": "lexical" });
     let with = |more: Value| {
@@ -95,8 +96,14 @@ async fn what_says_the_same_is_folded_or_falls_back() {
         .unwrap();
     let twin = results(&plain)
         .iter()
-        .find(|one| one["id"] == kept["duplicates"][0])
+        .find(|one| one["id"] == kept["duplicates"][0]["id"])
         .unwrap();
+    for key in ["collection", "document", "uri", "title", "version", "metadata"] {
+        assert_eq!(
+            kept["duplicates"][0][key], twin[key],
+            "each version keeps its dates: {kept}"
+        );
+    }
     let mut pair = [kept["uri"].as_str().unwrap(), twin["uri"].as_str().unwrap()];
     pair.sort_unstable();
     assert_eq!(pair, ["one.md", "two.md"], "a text with another number is no duplicate");

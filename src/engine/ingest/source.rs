@@ -159,13 +159,11 @@ impl IngestRun {
         if gone.is_empty() {
             return Ok(());
         }
+        // So that a backup has both what was removed and what was cited of it, or neither.
+        let engine = Arc::clone(&self.engine);
+        let _turn = engine.publishing().lock().await;
         self.collection.publish(Vec::new(), gone.clone()).await?;
-        for document in gone {
-            self.engine
-                .store()
-                .erase_document(self.collection.name(), document)
-                .await?;
-        }
+        engine.store().erase_documents(self.collection.name(), &gone).await?;
         Ok(())
     }
 
