@@ -44,6 +44,8 @@ pub struct Scores {
     pub reranked: Option<f32>,
     /// How much it holds of the identifiers that were asked for: 2 for one verbatim, 1 for its words in their order.
     pub exact: usize,
+    /// The same of names that few texts have.
+    pub names: usize,
     /// After fusion.
     pub fused: f32,
     /// How new its document is, 0 to 1, when newer ones gain.

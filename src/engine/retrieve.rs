@@ -10,7 +10,7 @@ use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::work::blocking;
-use crate::index::{Asked, Collection};
+use crate::index::{Asked, Collection, Held};
 use crate::types::{ChunkId, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Query, Step};
 
 /// How many hits each leg yields before fusion.
@@ -34,7 +34,7 @@ pub struct Candidates {
     /// What each leg took.
     pub steps: Vec<Step>,
     /// How much each of the hits holds of the identifiers that were asked for; empty when there were none.
-    pub held: BTreeMap<ChunkId, usize>,
+    pub held: BTreeMap<ChunkId, Held>,
 }
 
 /// What one collection offers, best first, and how far its legs saw.
