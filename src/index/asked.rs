@@ -344,16 +344,19 @@ impl Understanding<'_> {
         let humped = self
             .units
             .iter()
-            .filter(|word| analyse::is_humped(&text[word.range.clone()]));
-        for word in humped
-            .take(MAX_IDENTIFIERS)
-            .map(|word| word.text.clone())
-            .collect::<Vec<_>>()
-        {
+            .map(|word| (word.text.clone(), analyse::humps(&text[word.range.clone()])));
+        let humped: Vec<_> = humped.filter(|(_, humps)| *humps > 0).take(MAX_IDENTIFIERS).collect();
+        for (word, humps) in humped {
             if (1..=RARE).contains(&self.vocabulary.count(self.fields.exact, &word)?) {
-                let name = self.verbatim(word);
-                if !self.asked.verbatim().any(|known| *known == name) {
-                    self.asked.names.push(name);
+                let known = self.verbatim(word);
+                // `clpC` may be one word among others; nobody writes three as one but in a name.
+                let list = if humps > 1 {
+                    &mut self.asked.codes
+                } else {
+                    &mut self.asked.names
+                };
+                if !list.contains(&known) {
+                    list.push(known);
                 }
             }
         }
