@@ -10,7 +10,7 @@ mod options;
 mod page;
 mod query;
 
-pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
+pub use options::{Expand, Expansion, MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
 pub use page::{Display, Dropped, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
@@ -48,6 +48,8 @@ pub struct Scores {
     pub names: usize,
     /// After fusion.
     pub fused: f32,
+    /// What a model's other words give it, when some were searched for.
+    pub expanded: Option<f32>,
     /// How new its document is, 0 to 1, when newer ones gain.
     pub recency: Option<f32>,
 }
@@ -99,7 +101,7 @@ pub struct Passage {
 pub struct Found {
     /// Best first.
     pub passages: Vec<Passage>,
-    /// Words for what did not work: `lexical`, `vector`, `rerank`.
+    /// Words for what did not work: `lexical`, `vector`, `expand`, `rerank`.
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
@@ -286,6 +288,8 @@ pub enum Event {
         reason: String,
         /// The question as it was searched for, made self-contained.
         question: String,
+        /// What of the search did not work, as in `Found`.
+        degraded: Vec<String>,
     },
     /// The numbered passages.
     Sources(Vec<Passage>),

@@ -83,12 +83,14 @@ impl Place {
         };
         let body = parse::<ChatBody>(body)?;
         let topic = body.topic()?;
+        let expand = body.expansion()?;
         let ask = Ask {
             message: topic.message,
             conversation: body.conversation,
             history: Vec::new(),
             collections: topic.collections,
             filter: topic.filter,
+            expand,
             route: body.route,
             reader: Reader::Everything,
             owner: OPERATOR.to_owned(),

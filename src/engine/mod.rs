@@ -7,6 +7,7 @@ pub mod citations;
 pub mod diversify;
 pub mod duplicates;
 pub mod evidence;
+pub mod expand;
 mod explain;
 pub mod extractive;
 mod facets;
@@ -48,7 +49,7 @@ use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
-use crate::types::{Event, Filter, Found, Message, Query, Reader};
+use crate::types::{Event, Expansion, Filter, Found, Message, Query, Reader};
 
 pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
@@ -72,6 +73,8 @@ pub struct Ask {
     pub filter: Filter,
     /// A route's name, `auto` or nothing.
     pub route: Option<String>,
+    /// Other words that the route's model, or the first that there is, writes for the search.
+    pub expand: Option<Expansion>,
     /// On whose behalf documents are read.
     pub reader: Reader,
     /// Whose conversation it is.

@@ -39,6 +39,7 @@ fn scores(scores: &Scores) -> Value {
         ("vector", scores.vector),
         ("rerank", scores.rerank),
         ("reranked", scores.reranked),
+        ("expanded", scores.expanded),
         ("recency", scores.recency),
     ] {
         if let Some(score) = score {

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::filter;
 use crate::http::problem::{self, Problem};
 use crate::types::{
-    Citation, Document, DocumentCard, Event, Filter, MAX_QUERY_BYTES, Metadata, Passage, Usage, Verdict,
+    Citation, Document, DocumentCard, Event, Expansion, Filter, MAX_QUERY_BYTES, Metadata, Passage, Usage, Verdict,
     collection_name,
 };
 
@@ -33,6 +33,7 @@ pub struct ChatBody {
     filter: Option<Value>,
     /// The route's name.
     pub route: Option<String>,
+    expand: Option<String>,
     /// Whether events are sent as they happen.
     #[serde(default = "yes")]
     pub stream: bool,
@@ -54,6 +55,11 @@ pub struct Topic {
 }
 
 impl ChatBody {
+    /// What a model is to write for the search.
+    pub fn expansion(&self) -> Result<Option<Expansion>> {
+        self.expand.as_deref().map(str::parse).transpose()
+    }
+
     /// Checks message, collections and filter.
     pub fn topic(&self) -> Result<Topic> {
         topic(&self.message, self.collection.clone(), self.filter.as_ref(), "/message")
@@ -216,13 +222,17 @@ impl EventWriter {
                 route,
                 reason,
                 question,
-            } => (
-                "started",
-                json!({
+                degraded,
+            } => {
+                let mut data = json!({
                     "run": run, "conversation": conversation, "message": message,
                     "route": route, "reason": reason, "question": question,
-                }),
-            ),
+                });
+                if !degraded.is_empty() {
+                    data["degraded"] = json!(degraded);
+                }
+                ("started", data)
+            }
             Event::Sources(passages) => {
                 self.sources.clone_from(passages);
                 ("sources", json!({ "passages": record::numbered(passages) }))

@@ -79,6 +79,7 @@ fn started() -> Event {
         route: "local".into(),
         reason: "default".into(),
         question: "how many days".into(),
+        degraded: Vec::new(),
     }
 }
 
