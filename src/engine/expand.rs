@@ -163,7 +163,7 @@ type Found = (Arc<Collection>, Candidates);
 
 /// Searches for the other words too and adds what they find to `fused`.
 pub async fn widen(
-    (found, fused): (&mut [Found], &mut [Vec<Fused>]),
+    (found, fused, floor): (&mut [Found], &mut [Vec<Fused>], f32),
     expanded: Expanded,
     (embedder, query): (&Arc<dyn Embedder>, &Query),
 ) {
@@ -176,7 +176,7 @@ pub async fn widen(
             // Its words are many and invented: only what it means is compared.
             Expansion::Passage => Mode::Vector,
         };
-        let mut others: Vec<Vec<Vec<Fused>>> = vec![Vec::new(); found.len()];
+        let mut others: Vec<Vec<(Vec<Fused>, f32)>> = vec![Vec::new(); found.len()];
         for text in words {
             let mut also: Vec<Found> = Vec::with_capacity(found.len());
             for (collection, own) in found.iter() {
@@ -184,11 +184,13 @@ pub async fn widen(
                 let candidates = retrieve::candidates(collection, embedder, &query, CANDIDATES).await?;
                 also.push((Arc::clone(collection), candidates));
             }
-            let lists = fuse::fuse(&also, CANDIDATES).await?;
-            others.iter_mut().zip(lists).for_each(|(all, list)| all.push(list));
+            let (lists, floor) = fuse::fuse(&also, CANDIDATES).await?;
+            for (all, list) in others.iter_mut().zip(lists) {
+                all.push((list, floor));
+            }
         }
         for (((collection, own), fused), lists) in found.iter_mut().zip(fused).zip(&others) {
-            beside(fused, lists);
+            beside((fused, floor), lists);
             hold(collection, own, fused).await?;
         }
         Ok::<(), Error>(())
@@ -224,31 +226,24 @@ async fn hold(collection: &Arc<Collection>, own: &mut Candidates, fused: &mut Ve
     Ok(())
 }
 
-/// Mixes into each score the mean of what the other lists give; what a list lacks has the lowest score of that list.
-fn beside(own: &mut Vec<Fused>, others: &[Vec<Fused>]) {
-    let others: Vec<&Vec<Fused>> = others.iter().filter(|list| !list.is_empty()).collect();
+/// Mixes into each score the mean of what the other lists give. Beside each list stands the score of what it lacks.
+fn beside((own, floor): (&mut Vec<Fused>, f32), others: &[(Vec<Fused>, f32)]) {
+    let others: Vec<_> = others.iter().filter(|(list, _)| !list.is_empty()).collect();
     if others.is_empty() {
         return;
     }
-    let lowest = |list: &[Fused]| {
-        list.iter()
-            .map(|hit| hit.scores.fused)
-            .reduce(f32::min)
-            .unwrap_or_default()
-    };
     let mut all: BTreeMap<ChunkId, Scores> = own.iter().map(|hit| (hit.chunk, hit.scores)).collect();
     let unknown = Scores {
-        fused: lowest(own),
+        fused: floor,
         ..Scores::default()
     };
-    for hit in others.iter().copied().flatten() {
+    for hit in others.iter().flat_map(|(list, _)| list) {
         all.entry(hit.chunk).or_insert(unknown);
     }
-    for list in &others {
+    for (list, floor) in &others {
         let known: BTreeMap<ChunkId, f32> = list.iter().map(|hit| (hit.chunk, hit.scores.fused)).collect();
-        let floor = lowest(list);
         for (chunk, scores) in &mut all {
-            let score = known.get(chunk).copied().unwrap_or(floor) / others.len() as f32;
+            let score = known.get(chunk).unwrap_or(floor) / others.len() as f32;
             *scores.expanded.get_or_insert_default() += score;
         }
     }
@@ -336,7 +331,8 @@ mod tests {
     fn the_own_words_count_more_than_all_others() {
         let check = |own: &[(u128, f32)], others: &[&[(u128, f32)]], expected: &[(u128, f32)]| {
             let mut fused = list(own);
-            beside(&mut fused, &others.iter().map(|other| list(other)).collect::<Vec<_>>());
+            let others: Vec<_> = others.iter().map(|other| (list(other), -1.0)).collect();
+            beside((&mut fused, -1.0), &others);
             let found: Vec<(u128, f32)> = fused
                 .iter()
                 .map(|hit| (hit.chunk.0.as_u128(), hit.scores.fused))
@@ -353,13 +349,9 @@ mod tests {
         check(&own, &[], &own);
         check(&own, &[&[]], &own);
         check(&own, &[&[(2, 2.0), (1, 0.0)]], &[(1, 1.4), (2, 0.6)]);
-        // What is new begins with the lowest of the own; the other way round it is the same.
-        check(&own, &[&[(3, 2.0), (1, 1.0)]], &[(1, 1.7), (3, 0.6), (2, 0.3)]);
-        check(
-            &own,
-            &[&[(3, 2.0)], &[(2, 1.0), (1, 0.0)]],
-            &[(1, 1.7), (2, 0.45), (3, 0.3)],
-        );
-        check(&[], &[&[(3, 2.0)]], &[(3, 0.6)]);
+        check(&own, &[&[(3, 2.0), (1, 1.0)]], &[(1, 1.7), (3, -0.1), (2, -0.3)]);
+        let two: [&[(u128, f32)]; 2] = [&[(3, 2.0)], &[(2, 1.0), (1, 0.0)]];
+        check(&own, &two, &[(1, 1.25), (2, 0.0), (3, -0.55)]);
+        check(&[], &[&[(3, 2.0)]], &[(3, -0.1)]);
     }
 }

@@ -36,8 +36,9 @@ pub struct Legs<'a> {
 /// The share of the question's words that each candidate holds.
 pub type Coverage = BTreeMap<ChunkId, f32>;
 
-/// Fuses what was found in each collection, best first; on scales of all of them, so that their scores compare.
-pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Result<Vec<Vec<Fused>>> {
+/// Fuses what was found in each collection, best first; on scales of all of them, so that their scores compare. The
+/// number is the score of what no leg found.
+pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Result<(Vec<Vec<Fused>>, f32)> {
     let legs: Vec<Legs<'_>> = found.iter().map(|(_, candidates)| candidates.legs(asked)).collect();
     let mut scales = Scales::of(&legs);
     let fusion = match found {
@@ -64,9 +65,8 @@ pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Resu
             .collect(),
     );
     let each = legs.iter().zip(&coverages);
-    Ok(each
-        .map(|(legs, coverage)| apply_on(&scales, &fusion, *legs, coverage))
-        .collect())
+    let fused = each.map(|(legs, coverage)| apply_on(&scales, &fusion, *legs, coverage));
+    Ok((fused.collect(), scales.score(&fusion, None, &Scores::default())))
 }
 
 /// The chunks that a leg found, each once.
@@ -83,28 +83,7 @@ pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused>
 }
 
 fn apply_on(scales: &Scales, fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
-    match *fusion {
-        Fusion::Convex {
-            vector_weight,
-            coverage_weight,
-        } => merge(legs, |chunk, scores| {
-            let [words, meaning, _, covered] = scales.row(coverage.get(&chunk), scores);
-            mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
-        }),
-        Fusion::ReciprocalRank { k, vector_weight } => {
-            let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
-            merge(legs, |_, scores| {
-                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
-            })
-        }
-        Fusion::Learned(weights) => {
-            let weights = weights.to_array().map(|weight| weight as f32);
-            merge(legs, |chunk, scores| {
-                let row = scales.row(coverage.get(&chunk), scores);
-                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
-            })
-        }
-    }
+    merge(legs, |chunk, scores| scales.score(fusion, coverage.get(&chunk), scores))
 }
 
 /// What a learned fusion weighs of each candidate, in the order of `Weights`.
@@ -187,6 +166,27 @@ impl Scales {
         Self {
             covered: Scale::of(coverage.values().copied().collect()),
             ..Self::of(&[legs])
+        }
+    }
+
+    fn score(&self, fusion: &Fusion, coverage: Option<&f32>, scores: &Scores) -> f32 {
+        match *fusion {
+            Fusion::Convex {
+                vector_weight,
+                coverage_weight,
+            } => {
+                let [words, meaning, _, covered] = self.row(coverage, scores);
+                mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
+            }
+            Fusion::ReciprocalRank { k, vector_weight } => {
+                let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
+                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
+            }
+            Fusion::Learned(weights) => {
+                let weights = weights.to_array().map(|weight| weight as f32);
+                let row = self.row(coverage, scores);
+                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+            }
         }
     }
 

@@ -86,10 +86,10 @@ pub async fn search(collections: &[Arc<Collection>], tools: &Tools<'_>, query: &
     let (found, expanded) = futures::join!(legs, expand::ask(tools.expander, query));
     let mut found: Vec<_> = collections.iter().cloned().zip(found?).collect();
     let started = Instant::now();
-    let mut fused = fuse::fuse(&found, asked).await?;
+    let (mut fused, floor) = fuse::fuse(&found, asked).await?;
     let took = started.elapsed();
     if let Some(expanded) = expanded {
-        expand::widen((&mut found, &mut fused), expanded, (embedder, query)).await;
+        expand::widen((&mut found, &mut fused, floor), expanded, (embedder, query)).await;
     }
     for ((_, candidates), fused) in found.iter_mut().zip(&mut fused) {
         fuse::exact_first(fused, &candidates.held);

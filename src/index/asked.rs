@@ -331,43 +331,36 @@ impl Understanding<'_> {
                     weight,
                 });
             }
-            if code {
-                let code = self.verbatim(identifier);
-                self.asked.codes.push(code);
-            } else if name {
-                let name = self.verbatim(identifier);
-                self.asked.names.push(name);
+            if code || name {
+                self.seek(identifier, code);
             }
         }
         // `BrokerLagHigh` is a word like others to the analyser.
-        let text = &self.parsed.text;
-        let humped = self
-            .units
-            .iter()
-            .map(|word| (word.text.clone(), analyse::humps(&text[word.range.clone()])));
-        let humped: Vec<_> = humped.filter(|(_, humps)| *humps > 0).take(MAX_IDENTIFIERS).collect();
+        let humps = |word: &Word| analyse::humps(&self.parsed.text[word.range.clone()]);
+        let words = self.units.iter().map(|word| (word.text.clone(), humps(word)));
+        let humped: Vec<_> = words.filter(|(_, humps)| *humps > 0).take(MAX_IDENTIFIERS).collect();
         for (word, humps) in humped {
             if (1..=RARE).contains(&self.vocabulary.count(self.fields.exact, &word)?) {
-                let known = self.verbatim(word);
                 // `clpC` may be one word among others; nobody writes three as one but in a name.
-                let list = if humps > 1 {
-                    &mut self.asked.codes
-                } else {
-                    &mut self.asked.names
-                };
-                if !list.contains(&known) {
-                    list.push(known);
-                }
+                self.seek(word, humps > 1);
             }
         }
         Ok(())
     }
 
-    fn verbatim(&mut self, identifier: String) -> Code {
+    fn seek(&mut self, identifier: String, code: bool) {
         // As a whole: highlights tell it from others that have a word of it.
         self.mark(&identifier);
         let words = exact_words(&identifier);
-        Code { identifier, words }
+        let list = if code {
+            &mut self.asked.codes
+        } else {
+            &mut self.asked.names
+        };
+        let sought = Code { identifier, words };
+        if !list.contains(&sought) {
+            list.push(sought);
+        }
     }
 
     fn strictness(&mut self) -> Result<()> {
