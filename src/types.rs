@@ -12,7 +12,7 @@ mod page;
 mod query;
 
 pub use expected::{Checked, Expected};
-pub use options::{MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
+pub use options::{Expand, Expansion, MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
 pub use page::{Display, Dropped, Duplicate, Facet, Group, Page, Placed, Stretch, Total};
 pub use query::{
     Bounds, Filter, MAX_LIMIT, MAX_OFFSET, MAX_QUERY_BYTES, Mode, Query, QueryInput, Reader, collection_name,
@@ -46,8 +46,12 @@ pub struct Scores {
     pub reranked: Option<f32>,
     /// How much it holds of the identifiers that were asked for: 2 for one verbatim, 1 for its words in their order.
     pub exact: usize,
+    /// The same of names that few texts have.
+    pub names: usize,
     /// After fusion.
     pub fused: f32,
+    /// What a model's other words give it, when some were searched for.
+    pub expanded: Option<f32>,
     /// How new its document is, 0 to 1, when newer ones gain.
     pub recency: Option<f32>,
 }
@@ -101,7 +105,7 @@ pub struct Passage {
 pub struct Found {
     /// Best first.
     pub passages: Vec<Passage>,
-    /// Words for what did not work: `lexical`, `vector`, `rerank`.
+    /// Words for what did not work: `lexical`, `vector`, `expand`, `rerank`.
     pub degraded: Vec<String>,
     /// Time and count of each step.
     pub trace: Vec<Step>,
@@ -288,6 +292,8 @@ pub enum Event {
         reason: String,
         /// The question as it was searched for, made self-contained.
         question: String,
+        /// What of the search did not work, as in `Found`.
+        degraded: Vec<String>,
     },
     /// The numbered passages.
     Sources(Vec<Passage>),

@@ -94,6 +94,7 @@ async fn whole(collection: &Arc<Collection>, embedder: &Arc<dyn Embedder>, query
         collections: vec![collection.clone()],
         embedder: embedder.clone(),
         reranking: Arc::new(Reranking::nothing()),
+        expander: None,
         query: query.clone(),
     };
     let found = search.run().await.unwrap();

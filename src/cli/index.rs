@@ -15,8 +15,8 @@ use crate::cli::place::Place;
 use crate::cli::print;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::http::index_body::IndexBody;
 use crate::http::jobs::has_ended;
-use crate::http::wire::IndexBody;
 use crate::types::collection_name;
 use typed::Typed;
 

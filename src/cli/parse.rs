@@ -19,7 +19,7 @@ pub(super) fn run() -> ExitCode {
         maximum: Some(0),
     };
     let limited = setrlimit(Resource::As, memory)
-        .and_then(|()| setrlimit(Resource::Fsize, nothing.clone()))
+        .and_then(|()| setrlimit(Resource::Fsize, nothing))
         .and_then(|()| setrlimit(Resource::Core, nothing))
         // A loop must not outlive the service.
         .and_then(|()| set_parent_process_death_signal(Some(Signal::KILL)));

@@ -16,9 +16,10 @@ use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
 use crate::http::auth::OPERATOR;
 use crate::http::collections::view;
+use crate::http::index_body::IndexBody;
 use crate::http::search_body::SearchBody;
 use crate::http::tune::TuneBody;
-use crate::http::wire::{ChatBody, EventWriter, IndexBody};
+use crate::http::wire::{ChatBody, EventWriter};
 use crate::http::{backup, documents, found, puts};
 use crate::types::{Checked, Reader};
 
@@ -84,12 +85,14 @@ impl Place {
         };
         let body = parse::<ChatBody>(body)?;
         let topic = body.topic()?;
+        let expand = body.expansion()?;
         let ask = Ask {
             message: topic.message,
             conversation: body.conversation,
             history: Vec::new(),
             collections: topic.collections,
             filter: topic.filter,
+            expand,
             route: body.route,
             reader: Reader::Everything,
             owner: OPERATOR.to_owned(),

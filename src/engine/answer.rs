@@ -9,9 +9,12 @@ use crate::engine::citations::Tracker;
 use crate::engine::runs::Recording;
 use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, writing};
 use crate::error::{Error, Result};
-use crate::gateway::{routes::Route, selector, tokens};
+use crate::gateway::routes::{Route, RouteKind};
+use crate::gateway::{selector, tokens};
 use crate::index::work::blocking;
-use crate::types::{Context, Event, Message, Mode, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict};
+use crate::types::{
+    Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict,
+};
 
 /// Passages that a prompt can hold.
 const EVIDENCE: usize = 12;
@@ -35,6 +38,8 @@ pub(super) struct Run {
     pub weighed: evidence::Weighed,
     pub prompt: Arc<Prompt>,
     pub found: Vec<Passage>,
+    /// What of the search did not work.
+    pub degraded: Vec<String>,
     pub asked: Asked,
 }
 
@@ -86,10 +91,22 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         filter: ask.filter,
         mode: Mode::Hybrid,
         limit: Some(EVIDENCE),
+        options: Options {
+            expand: ask.expand.map(|kind| Expand {
+                kind,
+                // Where no model answers, another one may still write other words.
+                route: (route.kind == RouteKind::Gateway).then(|| route.name.clone()),
+            }),
+            ..Options::default()
+        },
         ..QueryInput::default()
     };
     let query = Query::parse(input, ask.reader)?;
-    let found = engine.search(&query).await?.passages;
+    let Found {
+        passages: found,
+        degraded,
+        ..
+    } = engine.search(&query).await?;
     let idf = engine.idf(query.collections());
     let decline_below = engine.decline_below(query.collections());
     let (message, question) = (ask.message.clone(), query.text().to_owned());
@@ -116,6 +133,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         weighed,
         prompt: Arc::new(prompt),
         found,
+        degraded,
     })
 }
 
@@ -227,6 +245,7 @@ fn started(run: &Run) -> Event {
         route: run.route.name.clone(),
         reason: run.reason.clone(),
         question: run.question.clone(),
+        degraded: run.degraded.clone(),
     }
 }
 

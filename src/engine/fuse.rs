@@ -1,14 +1,17 @@
 //! Two ranked lists to one, as the settings of the collection say.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::engine::retrieve::Candidates;
 use crate::error::Result;
 use crate::index::work::blocking;
-use crate::index::{Collection, Fusion};
+use crate::index::{Collection, Fusion, Held};
 use crate::types::{ChunkId, Hit, Scores};
+
+/// What half a name is worth, in deviations of the fused scores. A name is not all that a long question is about:
+/// before all else, names cost `SciFact` .007 of nDCG@10 and contextual-codebase .003.
+const NAME_WEIGHT: f32 = 0.5;
 
 /// A fused hit with the scores of each leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,8 +36,9 @@ pub struct Legs<'a> {
 /// The share of the question's words that each candidate holds.
 pub type Coverage = BTreeMap<ChunkId, f32>;
 
-/// Fuses what was found in each collection, best first; on scales of all of them, so that their scores compare.
-pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Result<Vec<Vec<Fused>>> {
+/// Fuses what was found in each collection, best first; on scales of all of them, so that their scores compare. The
+/// number is the score of what no leg found.
+pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Result<(Vec<Vec<Fused>>, f32)> {
     let legs: Vec<Legs<'_>> = found.iter().map(|(_, candidates)| candidates.legs(asked)).collect();
     let mut scales = Scales::of(&legs);
     let fusion = match found {
@@ -61,9 +65,8 @@ pub async fn fuse(found: &[(Arc<Collection>, Candidates)], asked: usize) -> Resu
             .collect(),
     );
     let each = legs.iter().zip(&coverages);
-    Ok(each
-        .map(|(legs, coverage)| apply_on(&scales, &fusion, *legs, coverage))
-        .collect())
+    let fused = each.map(|(legs, coverage)| apply_on(&scales, &fusion, *legs, coverage));
+    Ok((fused.collect(), scales.score(&fusion, None, &Scores::default())))
 }
 
 /// The chunks that a leg found, each once.
@@ -80,28 +83,7 @@ pub fn apply(fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused>
 }
 
 fn apply_on(scales: &Scales, fusion: &Fusion, legs: Legs<'_>, coverage: &Coverage) -> Vec<Fused> {
-    match *fusion {
-        Fusion::Convex {
-            vector_weight,
-            coverage_weight,
-        } => merge(legs, |chunk, scores| {
-            let [words, meaning, _, covered] = scales.row(coverage.get(&chunk), scores);
-            mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
-        }),
-        Fusion::ReciprocalRank { k, vector_weight } => {
-            let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
-            merge(legs, |_, scores| {
-                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
-            })
-        }
-        Fusion::Learned(weights) => {
-            let weights = weights.to_array().map(|weight| weight as f32);
-            merge(legs, |chunk, scores| {
-                let row = scales.row(coverage.get(&chunk), scores);
-                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
-            })
-        }
-    }
+    merge(legs, |chunk, scores| scales.score(fusion, coverage.get(&chunk), scores))
 }
 
 /// What a learned fusion weighs of each candidate, in the order of `Weights`.
@@ -117,13 +99,16 @@ fn mix(vector_weight: f64, words: f32, meaning: f32) -> f32 {
     (1.0 - share) * words + share * meaning
 }
 
-/// Puts what holds an identifier that was asked for before what does not; `held` tells how much of them.
-pub fn exact_first(fused: &mut [Fused], held: &BTreeMap<ChunkId, usize>) {
+/// Puts what holds a code that was asked for before what does not, and what holds a name higher; `held` tells how much
+/// of them.
+pub fn exact_first(fused: &mut [Fused], held: &BTreeMap<ChunkId, Held>) {
+    let spread = Scale::of(fused.iter().map(|hit| hit.scores.fused).collect()).deviation;
     for hit in fused.iter_mut() {
-        hit.scores.exact = held.get(&hit.chunk).copied().unwrap_or(0);
+        let held = held.get(&hit.chunk).copied().unwrap_or_default();
+        (hit.scores.exact, hit.scores.names) = (held.codes, held.names);
+        hit.scores.fused += NAME_WEIGHT * spread * held.names as f32;
     }
-    // Stable: among equals the order of the fusion stays.
-    fused.sort_by_key(|hit| Reverse(hit.scores.exact));
+    fused.sort_by(|a, b| Scores::best_first(&a.scores, &b.scores).then(a.chunk.cmp(&b.chunk)));
 }
 
 fn merge(legs: Legs<'_>, score: impl Fn(ChunkId, &Scores) -> f32) -> Vec<Fused> {
@@ -181,6 +166,27 @@ impl Scales {
         Self {
             covered: Scale::of(coverage.values().copied().collect()),
             ..Self::of(&[legs])
+        }
+    }
+
+    fn score(&self, fusion: &Fusion, coverage: Option<&f32>, scores: &Scores) -> f32 {
+        match *fusion {
+            Fusion::Convex {
+                vector_weight,
+                coverage_weight,
+            } => {
+                let [words, meaning, _, covered] = self.row(coverage, scores);
+                mix(vector_weight, words, meaning) + coverage_weight as f32 * covered
+            }
+            Fusion::ReciprocalRank { k, vector_weight } => {
+                let part = |rank: Option<usize>| rank.map_or(0.0, |rank| 1.0 / (k as f32 + rank as f32));
+                mix(vector_weight, part(scores.lexical_rank), part(scores.vector_rank))
+            }
+            Fusion::Learned(weights) => {
+                let weights = weights.to_array().map(|weight| weight as f32);
+                let row = self.row(coverage, scores);
+                row.iter().zip(weights).map(|(value, weight)| value * weight).sum()
+            }
         }
     }
 
@@ -324,6 +330,33 @@ mod tests {
             assert!(row.unwrap().1.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
         }
         assert_eq!(chunks(legs).len(), 2);
+    }
+
+    #[test]
+    fn a_code_comes_first_and_a_name_gains_a_deviation() {
+        let check = |held: &[(u32, usize, usize)], expected: [u32; 4]| {
+            let hits = hits(&[(1, 4.0), (2, 3.0), (3, 2.0), (4, 1.0)]);
+            let legs = Legs {
+                lexical: &hits,
+                vector: &[],
+                asked: 4,
+            };
+            let mut fused = apply(&Fusion::alone(false), legs, &Coverage::new());
+            let held = held.iter().map(|(n, codes, names)| {
+                let (codes, names) = (*codes, *names);
+                (id(*n), Held { codes, names })
+            });
+            exact_first(&mut fused, &held.collect());
+            let order: Vec<ChunkId> = fused.iter().map(|hit| hit.chunk).collect();
+            assert_eq!(order, expected.map(id));
+        };
+        // Neighbours lie .894 deviations apart.
+        check(&[], [1, 2, 3, 4]);
+        check(&[(4, 2, 0)], [4, 1, 2, 3]);
+        check(&[(4, 0, 1)], [1, 2, 3, 4]);
+        check(&[(4, 0, 2)], [1, 2, 4, 3]);
+        check(&[(4, 0, 4)], [1, 4, 2, 3]);
+        check(&[(3, 1, 0), (4, 0, 9)], [3, 4, 1, 2]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod citations;
 pub mod diversify;
 pub mod duplicates;
 pub mod evidence;
+pub mod expand;
 mod explain;
 pub mod extractive;
 mod facets;
@@ -54,7 +55,7 @@ use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
 use crate::index::vectors::VectorStore;
 use crate::store::{JobRecord, Store};
-use crate::types::{Event, Filter, Found, Message, Query, Reader};
+use crate::types::{Event, Expansion, Filter, Found, Message, Query, Reader};
 
 pub use backup::Backup;
 pub(crate) use ingest::Ground;
@@ -83,6 +84,8 @@ pub struct Ask {
     pub filter: Filter,
     /// A route's name, `auto` or nothing.
     pub route: Option<String>,
+    /// Other words that the route's model, or the first that there is, writes for the search.
+    pub expand: Option<Expansion>,
     /// On whose behalf documents are read.
     pub reader: Reader,
     /// Whose conversation it is.

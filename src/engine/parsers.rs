@@ -96,11 +96,11 @@ impl Parsers {
         if let Some(worker) = idle
             && let Asked::Answered(answer) = self.ask(worker, &head, &item.bytes).await
         {
-            return Ok(told(answer));
+            return Ok(told(*answer));
         }
         let worker = Worker::start(program)?;
         Ok(match self.ask(worker, &head, &item.bytes).await {
-            Asked::Answered(answer) => told(answer),
+            Asked::Answered(answer) => told(*answer),
             Asked::Late => Err(self.late()),
             Asked::Ended(reason) => Err((ErrorKind::Crashed, reason)),
         })
@@ -114,7 +114,7 @@ impl Parsers {
                 if worker.parsed < WORN && idle.len() < KEPT {
                     idle.push(worker);
                 }
-                Asked::Answered(answer)
+                Asked::Answered(Box::new(answer))
             }
             Ok(Err(error)) => Asked::Ended(worker.end(&error).await),
             Err(_) => Asked::Late,
@@ -129,7 +129,7 @@ impl Parsers {
 
 /// What came of a request.
 enum Asked {
-    Answered(Answer),
+    Answered(Box<Answer>),
     Late,
     Ended(String),
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::retrieve::{CANDIDATES, Retrieved};
-use crate::engine::{diversify, duplicates, recency};
+use crate::engine::{diversify, duplicates, expand, recency};
 use crate::error::Result;
 use crate::index::{Asked, Collection};
 use crate::types::{ChunkId, Duplicate, Placed, Query, Recency, Scores, Step};
@@ -85,7 +85,10 @@ impl Pool {
                 vector: retrieved.vector,
                 lowest: retrieved.lowest,
                 given: retrieved.fused.len(),
-                degraded: retrieved.degraded.iter().any(|one| one != "rerank"),
+                degraded: retrieved
+                    .degraded
+                    .iter()
+                    .any(|one| one != "rerank" && one != expand::NAME),
             });
             pool.degraded.extend(retrieved.degraded);
             pool.trace.extend(retrieved.steps);

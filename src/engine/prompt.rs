@@ -6,7 +6,7 @@ use minijinja::{Environment, context};
 
 use crate::engine::citations::without_marks;
 use crate::error::{Error, Result};
-use crate::types::{Context, Message, Role};
+use crate::types::{Context, Expansion, Message, Role};
 
 /// The tag around a passage.
 const FENCE: &str = "passage";
@@ -59,6 +59,21 @@ pub fn go_on(written: &str) -> Result<[Message; 2]> {
     ])
 }
 
+/// The messages that ask a model for other words than those of `question`.
+pub fn expansion(kind: Expansion, question: &str) -> Result<Vec<Message>> {
+    let name = match kind {
+        Expansion::Queries => "queries",
+        Expansion::Passage => "passage",
+    };
+    let template = environment().get_template(name);
+    let text = template.and_then(|template| template.render(context! {}));
+    let message = |role, text| Message { role, text };
+    Ok(vec![
+        message(Role::System, text.map_err(|error| Error::Internal(error.to_string()))?),
+        message(Role::User, question.to_owned()),
+    ])
+}
+
 /// A passage cannot close its own fence, however it writes it: with other brackets, or with characters that nobody
 /// sees between the letters.
 fn defuse(text: &str) -> String {
@@ -95,12 +110,16 @@ fn environment() -> &'static Environment<'static> {
     static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
-        environment
-            .add_template("answer", include_str!("../../prompts/answer.jinja"))
-            .expect("the built-in prompt parses; a unit test renders it");
-        environment
-            .add_template("continue", include_str!("../../prompts/continue.jinja"))
-            .expect("the built-in prompt parses; a unit test renders it");
+        for (name, text) in [
+            ("answer", include_str!("../../prompts/answer.jinja")),
+            ("queries", include_str!("../../prompts/queries.jinja")),
+            ("passage", include_str!("../../prompts/passage.jinja")),
+            ("continue", include_str!("../../prompts/continue.jinja")),
+        ] {
+            environment
+                .add_template(name, text)
+                .expect("the built-in prompts parse; unit tests render them");
+        }
         environment
     })
 }

@@ -39,14 +39,17 @@ fn scores(scores: &Scores) -> Value {
         ("vector", scores.vector),
         ("rerank", scores.rerank),
         ("reranked", scores.reranked),
+        ("expanded", scores.expanded),
         ("recency", scores.recency),
     ] {
         if let Some(score) = score {
             value[name] = json!(score);
         }
     }
-    if scores.exact > 0 {
-        value["exact"] = json!(scores.exact);
+    for (name, held) in [("exact", scores.exact), ("names", scores.names)] {
+        if held > 0 {
+            value[name] = json!(held);
+        }
     }
     for (name, rank) in [
         ("lexical_rank", scores.lexical_rank),

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::engine::expand::{self, Expander};
 use crate::engine::fuse::{self, Fused, Legs};
 use crate::engine::rerank::{Reranking, Subject};
 use crate::error::{Error, Result};
 use crate::gateway::{Embedder, TextKind};
 use crate::index::work::blocking;
-use crate::index::{Asked, Collection};
+use crate::index::{Asked, Collection, Held};
 use crate::types::{ChunkId, Hit, MAX_LIMIT, MAX_OFFSET, Mode, Query, Step};
 
 /// How many hits each leg yields before fusion.
@@ -34,7 +35,19 @@ pub struct Candidates {
     /// What each leg took.
     pub steps: Vec<Step>,
     /// How much each of the hits holds of the identifiers that were asked for; empty when there were none.
-    pub held: BTreeMap<ChunkId, usize>,
+    pub held: BTreeMap<ChunkId, Held>,
+    /// What only a model's other words found.
+    pub also: Vec<ChunkId>,
+}
+
+/// What a search is made with.
+pub struct Tools<'a> {
+    /// Makes the vector of the query.
+    pub embedder: &'a Arc<dyn Embedder>,
+    /// Moves the best candidates.
+    pub reranking: &'a Reranking,
+    /// Writes other words for the query, when that is asked for.
+    pub expander: Option<&'a Expander>,
 }
 
 /// What one collection offers, best first, and how far its legs saw.
@@ -44,7 +57,7 @@ pub struct Retrieved {
     pub asked: Arc<Asked>,
     /// The merged hits of both legs, with what the reranker thinks of them.
     pub fused: Vec<Fused>,
-    /// What the vector leg found.
+    /// What the vector leg found, and what only other words found.
     pub vector: Vec<ChunkId>,
     /// The last lexical score, when the leg may know more than it told.
     pub lowest: Option<f32>,
@@ -58,23 +71,26 @@ pub struct Retrieved {
 
 /// Searches each of the collections: legs, fusion, reranking. How deep the page is changes nothing, or it would change
 /// the order.
-pub async fn search(
-    collections: &[Arc<Collection>],
-    embedder: &Arc<dyn Embedder>,
-    reranking: &Reranking,
-    query: &Query,
-) -> Result<Vec<Retrieved>> {
+pub async fn search(collections: &[Arc<Collection>], tools: &Tools<'_>, query: &Query) -> Result<Vec<Retrieved>> {
+    let Tools {
+        embedder, reranking, ..
+    } = *tools;
     // Cosine alone keeps its order however many are asked for.
     let asked = match query.mode() {
         Mode::Vector if query.offset() + query.limit() > CANDIDATES => MAX_OFFSET + MAX_LIMIT,
         Mode::Hybrid | Mode::Lexical | Mode::Vector => CANDIDATES,
     };
     let legs = collections.iter().map(|one| candidates(one, embedder, query, asked));
-    let found = futures::future::try_join_all(legs).await?;
-    let mut found: Vec<_> = collections.iter().cloned().zip(found).collect();
+    let legs = futures::future::try_join_all(legs);
+    // The model writes while the legs search.
+    let (found, expanded) = futures::join!(legs, expand::ask(tools.expander, query));
+    let mut found: Vec<_> = collections.iter().cloned().zip(found?).collect();
     let started = Instant::now();
-    let mut fused = fuse::fuse(&found, asked).await?;
+    let (mut fused, floor) = fuse::fuse(&found, asked).await?;
     let took = started.elapsed();
+    if let Some(expanded) = expanded {
+        expand::widen((&mut found, &mut fused, floor), expanded, (embedder, query)).await;
+    }
     for ((_, candidates), fused) in found.iter_mut().zip(&mut fused) {
         fuse::exact_first(fused, &candidates.held);
         candidates.steps.push(Step {
@@ -119,7 +135,12 @@ async fn rerank(
     Retrieved {
         fused,
         asked: candidates.asked,
-        vector: candidates.vector.iter().map(|hit| hit.chunk).collect(),
+        vector: candidates
+            .vector
+            .iter()
+            .map(|hit| hit.chunk)
+            .chain(candidates.also)
+            .collect(),
         lowest: candidates.lexical.last().filter(|_| full).map(|hit| hit.score),
         degraded: candidates.degraded,
         steps: candidates.steps,
@@ -172,6 +193,7 @@ impl Candidates {
                 count,
             }],
             held: BTreeMap::new(),
+            also: Vec::new(),
         }
     }
 

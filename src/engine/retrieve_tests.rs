@@ -33,7 +33,12 @@ async fn sail(collection: &Arc<Collection>, mode: Mode) -> Result<Retrieved> {
     let query = Query::parse(input, Reader::Everything)?;
     let embedder: Arc<dyn Embedder> = Arc::new(Constant);
     let collections = std::slice::from_ref(collection);
-    let found = search(collections, &embedder, &Reranking::nothing(), &query).await;
+    let tools = Tools {
+        embedder: &embedder,
+        reranking: &Reranking::nothing(),
+        expander: None,
+    };
+    let found = search(collections, &tools, &query).await;
     found.map(|mut found| found.remove(0))
 }
 

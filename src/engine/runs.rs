@@ -275,7 +275,7 @@ mod tests {
         for _ in 0..count {
             match events.next().await {
                 Some(Event::Text(text)) => all.push_str(&text),
-                other => all.push_str(&format!("{other:?}")),
+                other => panic!("no text: {other:?}"),
             }
         }
         all
@@ -319,7 +319,10 @@ mod tests {
         let hasty = Arc::new(Recording::new("me", Duration::from_millis(1)));
         hasty.tell(text("a")).unwrap_err();
         assert_eq!(read(hasty.follow(), 1).await, "a");
-        assert!(hasty.wait(never(), &going).await.is_err(), "it is not waited for without end");
+        assert!(
+            hasty.wait(never(), &going).await.is_err(),
+            "it is not waited for without end"
+        );
         let back = run.follow();
         assert!(
             run.wait(never(), &going).now_or_never().is_none(),

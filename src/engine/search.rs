@@ -4,9 +4,11 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::engine::expand::Expander;
 use crate::engine::pool::{Pool, Searched};
 use crate::engine::rerank::Reranking;
-use crate::engine::{Engine, explain, facets, retrieve};
+use crate::engine::retrieve::{self, Tools};
+use crate::engine::{Engine, explain, facets};
 use crate::error::Result;
 use crate::gateway::Embedder;
 use crate::index::matches::{Grouped, Matches, Matching, Ranked};
@@ -29,6 +31,8 @@ pub struct Search {
     pub embedder: Arc<dyn Embedder>,
     /// What moves the best candidates.
     pub reranking: Arc<Reranking>,
+    /// Writes other words for it, when that is asked for.
+    pub expander: Option<Expander>,
     /// What is asked.
     pub query: Query,
 }
@@ -40,6 +44,7 @@ impl Search {
             collections: collections.map(|name| engine.collection(name)).collect::<Result<_>>()?,
             embedder: Arc::clone(engine.embedder()),
             reranking: Arc::clone(&engine.parts.reranking),
+            expander: engine.expander(query)?,
             query: query.clone(),
         })
     }
@@ -48,18 +53,23 @@ impl Search {
     pub async fn run(self) -> Result<Found> {
         work::on_one_thread(async move {
             let query = &self.query;
-            let pool = self.gather(query).await?;
+            let pool = self.gather(query, self.expander.as_ref()).await?;
             let mut unfiltered = None;
             if query.options().explain && !query.filter().is_empty() {
-                unfiltered = Some(self.gather(&query.unfiltered()).await?);
+                unfiltered = Some(self.gather(&query.unfiltered(), None).await?);
             }
             page(pool, unfiltered.as_ref(), query)
         })
         .await
     }
 
-    async fn gather(&self, query: &Query) -> Result<Pool> {
-        let found = retrieve::search(&self.collections, &self.embedder, &self.reranking, query).await?;
+    async fn gather(&self, query: &Query, expander: Option<&Expander>) -> Result<Pool> {
+        let tools = Tools {
+            embedder: &self.embedder,
+            reranking: &self.reranking,
+            expander,
+        };
+        let found = retrieve::search(&self.collections, &tools, query).await?;
         let found = self.collections.iter().cloned().zip(found).collect();
         Ok(Pool::new(found, query.options().explain))
     }

@@ -89,7 +89,7 @@ impl Writing<'_> {
         let mut deltas = self.recording.wait(model.stream(prompt), stopping).await??;
         while let Some(delta) = self.recording.wait(deltas.next(), stopping).await? {
             match delta? {
-                Delta::Text(text) => self.text(text)?,
+                Delta::Text(text) => self.text(&text)?,
                 Delta::Usage(usage) => self.told.usage = Some(usage),
                 Delta::Finish(reason) => {
                     self.open()?;
@@ -103,9 +103,9 @@ impl Writing<'_> {
         Err(Error::upstream(UpstreamKind::Cut, None, detail))
     }
 
-    fn text(&mut self, text: String) -> Result<()> {
+    fn text(&mut self, text: &str) -> Result<()> {
         if let Some(opening) = &mut self.opening {
-            opening.push_str(&text);
+            opening.push_str(text);
             return if opening.len() < LOOKED_AT.min(self.written.len()) {
                 Ok(())
             } else {
@@ -114,8 +114,8 @@ impl Writing<'_> {
         }
         let waited = self.began.elapsed().as_millis() as u64;
         self.told.first_text_ms.get_or_insert(waited);
-        let pieces = self.tracker.push(&text);
-        self.written.push_str(&text);
+        let pieces = self.tracker.push(text);
+        self.written.push_str(text);
         self.send(pieces)
     }
 
@@ -124,7 +124,7 @@ impl Writing<'_> {
         let Some(opening) = self.opening.take() else {
             return Ok(());
         };
-        let fresh = opening[repeated(&self.written, &opening)..].to_owned();
+        let fresh = &opening[repeated(&self.written, &opening)..];
         if fresh.is_empty() { Ok(()) } else { self.text(fresh) }
     }
 

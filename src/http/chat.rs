@@ -30,12 +30,14 @@ pub async fn chat(
 ) -> Answer<Response> {
     let topic = body.topic()?;
     let permit = state.stream_permit()?;
+    let expand = body.expansion()?;
     let ask = Ask {
         message: topic.message,
         conversation: body.conversation,
         history: Vec::new(),
         collections: topic.collections,
         filter: topic.filter,
+        expand,
         route: body.route,
         reader: caller.reader(),
         owner: caller.owner,

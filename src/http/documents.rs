@@ -12,9 +12,10 @@ use crate::engine::{Engine, Indexing};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
+use crate::http::index_body::IndexBody;
 use crate::http::place::{self, Named, Place};
 use crate::http::problem::{Answer, Body, Id, Params, reply, tagged};
-use crate::http::wire::{self, DeleteBody, IndexBody};
+use crate::http::wire::{self, DeleteBody};
 use crate::http::{expected, filter, jobs};
 use crate::types::{Document, DocumentId, collection_name};
 

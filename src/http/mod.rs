@@ -10,6 +10,7 @@ pub mod expected;
 pub mod filter;
 pub mod form;
 pub mod found;
+pub mod index_body;
 pub mod jobs;
 pub mod lines;
 pub mod models;

@@ -133,6 +133,7 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
         route: body
             .model
             .filter(|model| !matches!(model.as_str(), "" | "default" | "portolan")),
+        expand: None,
         reader,
         owner,
         resumable: false,

@@ -18,6 +18,7 @@ fn started() -> Event {
         route: "local".into(),
         reason: "named".into(),
         question: "q".into(),
+        degraded: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::recency;
 use crate::error::{Error, Result};
 use crate::http::filter;
 use crate::http::wire::{OneOrMany, names};
-use crate::types::{Options, Query, QueryInput, Reader, Recency, Sort};
+use crate::types::{Expand, Options, Query, QueryInput, Reader, Recency, Sort};
 
 /// Passages of a document when groups are asked for without a size.
 const GROUP_SIZE: usize = 3;
@@ -42,6 +42,9 @@ pub struct SearchBody {
     /// Whether the steps are told.
     #[serde(default)]
     pub explain: bool,
+    /// What a model is to write, and the route to it.
+    expand: Option<String>,
+    route: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -86,6 +89,7 @@ impl SearchBody {
             neighbours: self.neighbours,
             diversity: self.diversity,
             fold_duplicates: self.fold_duplicates,
+            expand: expand(self.expand.as_deref(), self.route)?,
             explain: self.explain,
         };
         let input = QueryInput {
@@ -100,6 +104,20 @@ impl SearchBody {
         };
         Query::parse(input, reader)
     }
+}
+
+fn expand(kind: Option<&str>, route: Option<String>) -> Result<Option<Expand>> {
+    let Some(kind) = kind else {
+        return match route {
+            Some(_) => Err(Error::bad_input(
+                "/route",
+                "`route` needs `expand` beside it: its model writes other words",
+            )),
+            None => Ok(None),
+        };
+    };
+    let kind = kind.parse()?;
+    Ok(Some(Expand { kind, route }))
 }
 
 fn group(by: Option<&str>, size: Option<usize>) -> Result<Option<usize>> {

@@ -1,8 +1,5 @@
 //! The shapes of the JSON interface, both ways. Passages have theirs in `engine::record`, since answers store them.
 
-use std::path::{Path, PathBuf};
-
-use indexer::sources::Origin;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::filter;
 use crate::http::problem::{self, Problem};
 use crate::types::{
-    Citation, Document, DocumentCard, Event, Filter, MAX_QUERY_BYTES, Metadata, Passage, Usage, Verdict,
+    Citation, Document, DocumentCard, Event, Expansion, Filter, MAX_QUERY_BYTES, Metadata, Passage, Usage, Verdict,
     collection_name,
 };
 
@@ -36,6 +33,7 @@ pub struct ChatBody {
     filter: Option<Value>,
     /// The route's name.
     pub route: Option<String>,
+    expand: Option<String>,
     /// Whether events are sent as they happen.
     #[serde(default = "yes")]
     pub stream: bool,
@@ -60,6 +58,11 @@ pub struct Topic {
 }
 
 impl ChatBody {
+    /// What a model is to write for the search.
+    pub fn expansion(&self) -> Result<Option<Expansion>> {
+        self.expand.as_deref().map(str::parse).transpose()
+    }
+
     /// Checks message, collections and filter.
     pub fn topic(&self) -> Result<Topic> {
         topic(&self.message, self.collection.clone(), self.filter.as_ref(), "/message")
@@ -172,43 +175,6 @@ pub struct DeleteBody {
     pub dry_run: bool,
 }
 
-/// Body of `POST /v1/index`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IndexBody {
-    /// Folder or file on the service's machine; the short form of a `source`.
-    pub path: Option<PathBuf>,
-    /// What to index.
-    pub source: Option<Origin>,
-    /// Into which collection.
-    pub collection: String,
-    /// Tell what would be done, and do nothing.
-    #[serde(default)]
-    pub plan: bool,
-    /// Whether any share of the documents may vanish.
-    #[serde(default)]
-    pub allow_deletes: bool,
-}
-
-impl IndexBody {
-    /// What to index, by one of its two names.
-    pub fn origin(&self) -> Result<Origin> {
-        let origin = match (&self.path, &self.source) {
-            (Some(path), None) => Origin::folder(path),
-            (None, Some(origin)) => origin.clone(),
-            _ => {
-                let detail = "name what to index, by one of `path` and `source`";
-                return Err(Error::bad_input("/source", detail));
-            }
-        };
-        if origin.path().is_some_and(Path::is_relative) {
-            let detail = "the path is relative to nothing here; send an absolute one";
-            return Err(Error::bad_input("/path", detail));
-        }
-        Ok(origin)
-    }
-}
-
 fn passages(list: &[Passage]) -> Value {
     list.iter().map(record::passage).collect()
 }
@@ -278,13 +244,17 @@ impl EventWriter {
                 route,
                 reason,
                 question,
-            } => (
-                "started",
-                json!({
+                degraded,
+            } => {
+                let mut data = json!({
                     "run": run, "conversation": conversation, "message": message,
                     "route": route, "reason": reason, "question": question,
-                }),
-            ),
+                });
+                if !degraded.is_empty() {
+                    data["degraded"] = json!(degraded);
+                }
+                ("started", data)
+            }
             Event::Sources(passages) => {
                 self.sources.clone_from(passages);
                 ("sources", json!({ "passages": record::numbered(passages) }))

@@ -80,6 +80,7 @@ fn started() -> Event {
         route: "local".into(),
         reason: "default".into(),
         question: "how many days".into(),
+        degraded: Vec::new(),
     }
 }
 

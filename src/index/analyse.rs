@@ -206,12 +206,13 @@ pub fn is_mixed(identifier: &str) -> bool {
     identifier.contains(char::is_alphabetic) && identifier.contains(char::is_numeric)
 }
 
-/// Whether a capital follows a small letter, as in `BrokerLagHigh`; a code where it is rare.
-pub fn is_humped(word: &str) -> bool {
+/// How often a capital follows a small letter: twice in `BrokerLagHigh`.
+pub fn humps(word: &str) -> usize {
     let small = word.chars().map(char::is_lowercase);
     small
         .zip(word.chars().skip(1))
-        .any(|(small, next)| small && next.is_uppercase())
+        .filter(|(small, next)| *small && next.is_uppercase())
+        .count()
 }
 
 /// What of a query highlights mark.

@@ -127,7 +127,9 @@ fn codes_are_told_from_words() {
     }
     assert!(is_code("--force"));
     assert!(is_mixed("fb-30") && !is_mixed("well-known") && !is_mixed("2025"));
-    assert!(is_humped("BrokerLagHigh") && !is_humped("Broker") && !is_humped("EUR") && !is_humped("lag"));
+    for (word, expected) in [("BrokerLagHigh", 2), ("clpC", 1), ("Broker", 0), ("EUR", 0), ("lag", 0)] {
+        assert_eq!(humps(word), expected, "{word}");
+    }
 }
 
 #[test]

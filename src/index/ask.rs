@@ -36,12 +36,12 @@ pub(super) fn query(fields: Fields, asked: &Asked, reader: &Reader) -> Option<Bo
 
 /// The same for passages with an identifier only; `None` when there is no identifier.
 pub(super) fn with_code(fields: Fields, asked: &Asked, reader: &Reader) -> Option<Box<dyn Query>> {
-    if asked.codes.is_empty() {
-        return None;
-    }
     let mut any = Vec::new();
-    for code in &asked.codes {
+    for code in asked.verbatim() {
         any.extend(code_queries(fields, code).map(|query| (Occur::Should, query)));
+    }
+    if any.is_empty() {
+        return None;
     }
     let mut clauses = vec![(Occur::Must, silent(Box::new(BooleanQuery::new(any))))];
     clauses.extend(words(fields, asked).map(|words| (Occur::Should, words)));

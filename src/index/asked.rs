@@ -20,8 +20,8 @@ const MAX_IDENTIFIERS: usize = 32;
 const MAX_PHRASES: usize = 32;
 /// Words of one query that are looked for in the neighbourhood: each is a walk through the vocabulary.
 const MAX_CORRECTED: usize = 8;
-/// Chunks that may hold a name such as `FB-30` or `BrokerLagHigh` for it to be a code: `IL-6` and `GitHub` are words
-/// where every other text has them.
+/// Chunks that may hold a name such as `FB-30` or `BrokerLagHigh` for it to be sought verbatim: `IL-6` and `GitHub` are
+/// words where every other text has them.
 const RARE: u64 = 10;
 /// What a word is worth that the reader did not type.
 const CORRECTED: f32 = 0.7;
@@ -53,6 +53,8 @@ pub struct Asked {
     pub(super) without_words: Vec<String>,
     /// Passages with one of these come before all others.
     pub(super) codes: Vec<Code>,
+    /// Passages with one of these gain on others.
+    pub(super) names: Vec<Code>,
     /// Whether a condition was typed: without words, it lists what it admits.
     pub(super) lists: bool,
 }
@@ -80,7 +82,12 @@ impl Asked {
 
     /// Whether a hit of the vector leg has to be looked at: it may have to go, or hold an identifier.
     pub fn is_strict(&self) -> bool {
-        self.is_demanding() || !self.codes.is_empty()
+        self.is_demanding() || self.verbatim().next().is_some()
+    }
+
+    /// All that is looked for verbatim.
+    pub(super) fn verbatim(&self) -> impl Iterator<Item = &Code> {
+        self.codes.iter().chain(&self.names)
     }
 }
 
@@ -108,6 +115,7 @@ pub(super) fn understand(snapshot: &Snapshot, synonyms: &Synonyms, query: &Query
             without: Vec::new(),
             without_words: Vec::new(),
             codes: Vec::new(),
+            names: Vec::new(),
             lists: parsed
                 .conditions
                 .iter()
@@ -313,44 +321,45 @@ impl Understanding<'_> {
         let boost = 2.0 + self.asked.terms.len().min(MAX_IDENTIFIERS) as f32;
         for identifier in found {
             let count = self.vocabulary.count(self.fields.exact, &identifier)?;
-            let code = analyse::is_code(&identifier) || (analyse::is_mixed(&identifier) && (1..=RARE).contains(&count));
+            let code = analyse::is_code(&identifier);
+            let name = !code && analyse::is_mixed(&identifier) && (1..=RARE).contains(&count);
             if count > 0 {
-                let weight = if code { boost } else { 1.0 };
+                let weight = if code || name { boost } else { 1.0 };
                 self.asked.terms.push(Weighed {
                     field: self.fields.exact,
                     text: identifier.clone(),
                     weight,
                 });
             }
-            if code {
-                self.code(identifier);
+            if code || name {
+                self.seek(identifier, code);
             }
         }
         // `BrokerLagHigh` is a word like others to the analyser.
-        let text = &self.parsed.text;
-        let humped = self
-            .units
-            .iter()
-            .filter(|word| analyse::is_humped(&text[word.range.clone()]));
-        for word in humped
-            .take(MAX_IDENTIFIERS)
-            .map(|word| word.text.clone())
-            .collect::<Vec<_>>()
-        {
+        let humps = |word: &Word| analyse::humps(&self.parsed.text[word.range.clone()]);
+        let words = self.units.iter().map(|word| (word.text.clone(), humps(word)));
+        let humped: Vec<_> = words.filter(|(_, humps)| *humps > 0).take(MAX_IDENTIFIERS).collect();
+        for (word, humps) in humped {
             if (1..=RARE).contains(&self.vocabulary.count(self.fields.exact, &word)?) {
-                self.code(word);
+                // `clpC` may be one word among others; nobody writes three as one but in a name.
+                self.seek(word, humps > 1);
             }
         }
         Ok(())
     }
 
-    fn code(&mut self, identifier: String) {
+    fn seek(&mut self, identifier: String, code: bool) {
         // As a whole: highlights tell it from others that have a word of it.
         self.mark(&identifier);
         let words = exact_words(&identifier);
-        let code = Code { identifier, words };
-        if !self.asked.codes.contains(&code) {
-            self.asked.codes.push(code);
+        let list = if code {
+            &mut self.asked.codes
+        } else {
+            &mut self.asked.names
+        };
+        let sought = Code { identifier, words };
+        if !list.contains(&sought) {
+            list.push(sought);
         }
     }
 

@@ -42,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Display, Document, DocumentCard, DocumentId, Filter, Hit, Passage, Query, Reader, Scores};
 pub use asked::Asked;
+pub use confirm::Held;
 use edge::EdgeStore;
 pub use embeddings::{Embedding, Stored, TextHash};
 pub use fusion::{Fusion, Weights};
@@ -188,7 +189,7 @@ impl Collection {
 
     /// Those of `chunks` that hold every phrase and nothing excluded. For each, how much it holds of the identifiers
     /// that were asked for: 2 for one verbatim, 1 for its words in their order.
-    pub fn confirm(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, usize>> {
+    pub fn confirm(&self, asked: &Asked, chunks: &[ChunkId]) -> Result<BTreeMap<ChunkId, Held>> {
         confirm::confirm(&self.lexical.snapshot(), asked, chunks)
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod double;
 mod erasing;
 mod filters;
 mod folder;
+mod names;
 mod server;
 mod tokens;
 mod words;

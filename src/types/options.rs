@@ -1,5 +1,7 @@
 //! What a caller may ask of a search beside its words: counts, facets, order, groups, surroundings.
 
+use std::str::FromStr;
+
 use crate::error::{Error, Result};
 
 /// The most fields whose values are counted.
@@ -36,8 +38,43 @@ pub struct Options {
     pub diversity: f32,
     /// Whether of passages that say the same only the best is shown.
     pub fold_duplicates: bool,
+    /// Other words, by a model, that are searched for beside the query's own.
+    pub expand: Option<Expand>,
     /// Whether each step is told with its ranks, and what was dropped.
     pub explain: bool,
+}
+
+/// What is asked of which model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expand {
+    /// What it is to write.
+    pub kind: Expansion,
+    /// The route to the model; without one the default, or the first that has one.
+    pub route: Option<String>,
+}
+
+/// What a model is to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expansion {
+    /// The question in other words.
+    Queries,
+    /// A passage as an answer might read (Gao et al. 2022, hypothetical document embeddings).
+    Passage,
+}
+
+impl FromStr for Expansion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "queries" => Ok(Self::Queries),
+            "passage" => Ok(Self::Passage),
+            other => {
+                let detail = format!("`{other}` is nothing that a model could write; use `queries` or `passage`");
+                Err(Error::bad_input("/expand", detail))
+            }
+        }
+    }
 }
 
 /// One field of an order. Numbers come before strings and those before truth values; a document without the field

@@ -1,6 +1,6 @@
 //! What a caller asks for, checked once at the door: `Query::parse`.
 
-use super::options::Options;
+use super::options::{Expansion, Options};
 use crate::error::{Error, Result};
 
 /// The longest question, in bytes.
@@ -169,6 +169,15 @@ impl Query {
             ));
         }
         input.options.check()?;
+        let passage = input
+            .options
+            .expand
+            .as_ref()
+            .is_some_and(|expand| expand.kind == Expansion::Passage);
+        if passage && input.mode == Mode::Lexical {
+            let detail = "a passage is compared by its vector, which `lexical` does not look at; use `queries`";
+            return Err(Error::bad_input("/expand", detail));
+        }
         let mut collections = input.collections;
         if collections.is_empty() {
             collections.push("default".to_owned());
@@ -231,6 +240,18 @@ impl Query {
     pub fn unfiltered(&self) -> Self {
         Self {
             filter: Filter::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The same for other words, which are finished, under `filter`.
+    #[must_use]
+    pub fn reworded(&self, text: String, mode: Mode, filter: Filter) -> Self {
+        Self {
+            text,
+            mode,
+            filter,
+            typing: false,
             ..self.clone()
         }
     }

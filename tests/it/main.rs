@@ -9,6 +9,7 @@ mod cache;
 mod cli;
 mod collections;
 mod events;
+mod expand;
 mod failures;
 mod golden;
 mod guide;

@@ -88,6 +88,7 @@ async fn sees_the_secret(reader: Reader) -> (bool, bool) {
         collections: Vec::new(),
         filter: Filter::default(),
         route: Some("backups".into()),
+        expand: None,
         reader,
         owner: "somebody".into(),
         resumable: false,

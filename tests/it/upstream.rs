@@ -16,7 +16,7 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 14] = [
+pub const MODELS: [&str; 16] = [
     "backups",
     "leave",
     "quoting",
@@ -31,6 +31,8 @@ pub const MODELS: [&str; 14] = [
     "endless",
     "limit",
     "flood",
+    "rewording",
+    "wordless",
 ];
 
 /// A running provider.
@@ -82,6 +84,8 @@ async fn complete(
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
+        "rewording" => whole(&["1. paid leave ", "of an employee\n2. days of \"leave\" -carried\n"]),
+        "wordless" => whole(&["...\n"]),
         "quoting" => quoting(&request["messages"]),
         "limited" => {
             let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });

@@ -66,6 +66,7 @@ async fn ask(
         collections: vec![COLLECTION.to_owned()],
         filter: Filter::default(),
         route: Some("extractive".to_owned()),
+        expand: None,
         reader: Reader::Everything,
         owner: "eval".to_owned(),
         resumable: false,

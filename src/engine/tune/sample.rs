@@ -13,7 +13,7 @@ use crate::engine::retrieve::{self, CANDIDATES};
 use crate::engine::tune::logit::Choice;
 use crate::error::Result;
 use crate::index::work::blocking;
-use crate::index::{Collection, Fusion};
+use crate::index::{Collection, Fusion, Held};
 use crate::types::{ChunkId, Hit, Mode, Query, QueryInput, Reader};
 
 /// A question and its candidates.
@@ -24,7 +24,7 @@ pub(super) struct Sample {
     pub vector: Vec<Hit>,
     pub coverage: Coverage,
     /// How much each holds of the identifiers that were asked for.
-    pub held: BTreeMap<ChunkId, usize>,
+    pub held: BTreeMap<ChunkId, Held>,
     /// What the reranker thinks of them.
     pub opinions: Opinions,
     /// The document of each candidate, by URI.

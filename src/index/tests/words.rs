@@ -70,7 +70,7 @@ async fn no_text_makes_a_search_fail() {
     }
 }
 
-fn understood(collection: &Collection, text: &str, reader: &Reader, typing: bool) -> Asked {
+pub(super) fn understood(collection: &Collection, text: &str, reader: &Reader, typing: bool) -> Asked {
     let input = QueryInput {
         text: text.to_owned(),
         typing,
@@ -114,14 +114,14 @@ async fn an_identifier_comes_first_however_often_the_other_words_occur() {
     let all = collection.vectors.ids().await.unwrap();
     let held: BTreeMap<_, _> = collection.confirm(&asked, &all).unwrap();
     assert_eq!(held.len(), all.len());
-    let held = |uri: &str| held[&chunk_of(&collection, &all, uri)];
+    let held = |uri: &str| held[&chunk_of(&collection, &all, uri)].codes;
     assert_eq!(
         (held("both.md"), held("right.md"), held("loose.md"), held("noise7.md")),
         (4, 2, 1, 0)
     );
 }
 
-fn chunk_of(collection: &Collection, all: &[ChunkId], uri: &str) -> ChunkId {
+pub(super) fn chunk_of(collection: &Collection, all: &[ChunkId], uri: &str) -> ChunkId {
     let hits: Vec<Hit> = all
         .iter()
         .map(|chunk| Hit {
@@ -382,7 +382,7 @@ async fn the_work_of_a_query_has_a_bound() {
             asked.terms.len(),
             asked.phrases.iter().chain(&asked.without).map(Vec::len).sum(),
             asked.without_words.len(),
-            asked.codes.len(),
+            asked.verbatim().count(),
         ];
         assert!(sizes.iter().all(|size| *size <= 600), "{sizes:?}");
         assert!(asked.corrections.len() <= 8);
