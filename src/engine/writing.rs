@@ -199,7 +199,7 @@ mod tests {
         );
         check("It runs at", "at night", "at night");
         check("Größe ist", "Größe ist groß", " groß");
-        check("Über alles Größe", "Größe ä", " ä");
+        check("Über alle Größen", "Größen ä", " ä");
         check("ab", "ab", "");
     }
 }
