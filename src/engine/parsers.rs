@@ -204,22 +204,28 @@ mod tests {
 
     /// A program that does this when it is to parse.
     fn parsers(folder: &Path, script: &str) -> Parsers {
-        let program = folder.join("program");
-        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
-        Parsers::children(program).with_patience(Duration::from_secs(5))
+        let (text, program) = (folder.join("script"), folder.join("program"));
+        std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&text, PermissionsExt::from_mode(0o700)).unwrap();
+        // Written by another process: one that another test starts meanwhile would hold it open, and it could not run.
+        let copied = std::process::Command::new("cp").args([&text, &program]).status();
+        assert!(copied.unwrap().success());
+        Parsers::children(program)
     }
 
-    async fn parse(parsers: &Parsers, text: &str) -> Parsed {
-        let item = Item {
+    fn item(text: &str) -> Item {
+        Item {
             uri: "a.md".into(),
             media_type: None,
             bytes: text.into(),
             metadata: indexer::types::Metadata::new(),
             principals: Vec::new(),
             modified: None,
-        };
-        let parsed = parsers.parse(item, "print".into(), Chunking::default()).await;
+        }
+    }
+
+    async fn parse(parsers: &Parsers, text: &str) -> Parsed {
+        let parsed = parsers.parse(item(text), "print".into(), Chunking::default()).await;
         parsed.unwrap()
     }
 
@@ -240,7 +246,9 @@ mod tests {
             "more than a document may",
         )
         .await;
-        check("exec sleep 60", ErrorKind::TimedOut, "5 s").await;
+        let slow = parsers(folder.path(), "exec sleep 600").with_patience(Duration::from_secs(1));
+        let (kind, reason) = parse(&slow, "words").await.unwrap_err();
+        assert!(kind == ErrorKind::TimedOut && reason.contains("1 s"), "{reason}");
     }
 
     #[tokio::test]
@@ -252,8 +260,10 @@ mod tests {
         let answer = serde_json::to_vec(&Ok::<_, String>(here.clone())).unwrap();
         let length = u32::try_from(answer.len()).unwrap().to_le_bytes();
         std::fs::write(folder.path().join("answer"), [&length[..], &answer].concat()).unwrap();
-        // It answers once and ends.
-        let script = format!("exec cat {}", folder.path().join("answer").display());
+        // It reads one request, answers it and ends.
+        let request = worker::request(&item("words"), "print", Chunking::default()).unwrap();
+        let (asked, answer) = (request.len() + "words".len(), folder.path().join("answer"));
+        let script = format!("head -c {asked} > /dev/null; exec cat {}", answer.display());
         let parsers = self::parsers(folder.path(), &script);
         for _ in 0..3 {
             assert_eq!(parse(&parsers, "words").await.unwrap(), here);

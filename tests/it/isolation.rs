@@ -18,15 +18,18 @@ const PORTOLAN: &str = env!("CARGO_BIN_EXE_portolan");
 
 /// The real parser, one start a document; but it crashes where the name has `bomb` in it.
 fn fragile(folder: &Path) -> Parsers {
-    let program = folder.join("fragile");
+    let (text, program) = (folder.join("script"), folder.join("fragile"));
     let script = format!(
         "#!/bin/sh\ncd {folder} || exit 1\necho >> starts\nhead -c 4 > $$.length\n\
          head -c $(od -An -tu4 $$.length) > $$.head\ngrep -q bomb $$.head && kill -SEGV $$\n\
          {{ cat $$.length $$.head; head -c $(sed 's/.*\"bytes\":\\([0-9]*\\).*/\\1/' $$.head); }} | {PORTOLAN} parse\n",
         folder = folder.display(),
     );
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(&text, script).unwrap();
+    std::fs::set_permissions(&text, PermissionsExt::from_mode(0o700)).unwrap();
+    // Written by another process: one that another test starts meanwhile would hold it open, and it could not run.
+    let copied = Command::new("cp").args([&text, &program]).status();
+    assert!(copied.unwrap().success());
     Parsers::children(program)
 }
 
