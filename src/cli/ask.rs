@@ -79,6 +79,7 @@ pub(super) async fn run(config: &Config, command: Ask, json: bool) -> Result<Exi
     } else {
         told.print_end();
     }
+    search::warn_of(&told.started["degraded"]);
     if !whole {
         let why = told.end["problem"]["detail"].as_str().unwrap_or("the stream was cut");
         eprintln!("portolan: the answer is incomplete: {why}");

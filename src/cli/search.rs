@@ -168,10 +168,12 @@ fn counted(found: &Value, grouped: bool) -> String {
     }
 }
 
-fn warn_of(degraded: &Value) {
+pub(super) fn warn_of(degraded: &Value) {
     for leg in list(degraded).filter_map(Value::as_str) {
         if leg == "rerank" {
             eprintln!("portolan: the reranker did not answer in time; the results are as both legs together have them");
+        } else if leg == "expand" {
+            eprintln!("portolan: the model wrote no other words in time; the results are those of the query's own");
         } else {
             eprintln!("portolan: the {leg} leg did not answer; the results are those of the other one");
         }

@@ -6,7 +6,7 @@ mod pace;
 mod puts;
 mod source;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,7 @@ impl Engine {
             reader,
             expected: None,
             expectations: Vec::new(),
+            moved: BTreeMap::new(),
             parsed: Vec::new(),
             ready: Vec::new(),
             started: Instant::now(),
@@ -155,6 +156,8 @@ struct IngestRun {
     expected: Option<Wanted>,
     /// The same of what waits to be published, by document and fingerprint.
     expectations: Vec<(DocumentId, String, Wanted)>,
+    /// Documents that were moved, and from which one.
+    moved: BTreeMap<DocumentId, DocumentId>,
     parsed: Vec<Parsed>,
     ready: Vec<Replacement>,
     started: Instant,
@@ -182,12 +185,12 @@ impl IngestRun {
     }
 
     async fn work(&mut self, work: Work) -> Result<()> {
-        self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         if let Work::Lines(lines) = work {
             return self.lines(lines).await;
         }
         // Only now: the jobs before this one have changed them.
         self.known = self.engine.known(&self.collection).await?;
+        self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         match work {
             Work::Lines(_) => Ok(()),
             Work::Puts(puts) => {
@@ -251,8 +254,10 @@ impl IngestRun {
             return self.done(bytes).await;
         }
         match self.parse(item, print).await? {
-            Ok(read) => {
-                let (document, chunks) = self.repatched(&change, read)?;
+            Ok((document, chunks)) => {
+                if let Change::Moved(from) = &change {
+                    self.moved.insert(document.id, DocumentId::of(from));
+                }
                 self.parsed.push(Parsed {
                     document,
                     chunks,
@@ -316,7 +321,12 @@ impl IngestRun {
         let collection = Arc::clone(&self.collection);
         let name = collection.name();
         ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
+        self.drop_hidden(&mut ready);
         self.drop_stale(&mut ready);
+        // Only now: nobody changes a document while this is held.
+        for one in &mut ready {
+            self.repatch(one)?;
+        }
         collection.publish(ready, Vec::new()).await
     }
 

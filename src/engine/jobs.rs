@@ -15,6 +15,8 @@ const LISTED: u32 = 100;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is looked whether it has.
 const PULSE: Duration = Duration::from_millis(10);
+/// How often a job that takes long is looked at.
+const SLOW_PULSE: Duration = Duration::from_millis(250);
 
 impl Engine {
     /// A job as on the wire.
@@ -56,8 +58,10 @@ impl Engine {
     /// A job as on the wire once it has ended, or as it is after so long.
     pub async fn ended(&self, id: &str, patience: Duration) -> Result<Value> {
         let ended = async {
+            let mut pulse = PULSE;
             while matches!(self.job_record(id).await?.state, JobState::Running | JobState::Paused) {
-                tokio::time::sleep(PULSE).await;
+                tokio::time::sleep(pulse).await;
+                pulse = (pulse * 2).min(SLOW_PULSE);
             }
             Ok::<_, Error>(())
         };

@@ -5,6 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use indexer::chunk::Chunking;
+use indexer::sources::MAX_FILE_BYTES;
 use indexer::types::{Chunk, Document, Item};
 use indexer::worker::{self, Answer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,6 +83,11 @@ impl Parsers {
     /// Parses and cuts an item. An error means that no parser could be started; when the call is dropped, its child
     /// ends.
     pub(super) async fn parse(&self, item: Item, print: String, chunking: Chunking) -> Result<Parsed> {
+        if item.bytes.len() as u64 > MAX_FILE_BYTES {
+            let megabytes = MAX_FILE_BYTES >> 20;
+            let detail = format!("it has over {megabytes} MB; split it into smaller documents");
+            return Ok(Err((ErrorKind::Unparsable, detail)));
+        }
         let Some(program) = &self.program else {
             let parsed = blocking(move || Ok(worker::work(&item, &print, chunking)));
             let parsed = tokio::time::timeout(self.patience, parsed).await;
@@ -93,10 +99,12 @@ impl Parsers {
         let head = worker::request(&item, &print, chunking).map_err(|error| Error::Internal(error.to_string()))?;
         // A child that waited may have ended for reasons of its own.
         let idle = self.idle.lock().await.pop();
-        if let Some(worker) = idle
-            && let Asked::Answered(answer) = self.ask(worker, &head, &item.bytes).await
-        {
-            return Ok(told(*answer));
+        if let Some(worker) = idle {
+            match self.ask(worker, &head, &item.bytes).await {
+                Asked::Answered(answer) => return Ok(told(*answer)),
+                Asked::Late => return Ok(Err(self.late())),
+                Asked::Ended(_) => {}
+            }
         }
         let worker = Worker::start(program)?;
         Ok(match self.ask(worker, &head, &item.bytes).await {

@@ -252,8 +252,9 @@ impl Sample {
         self.bytes += item.bytes.len() as u64;
         let chunking = engine.chunking();
         let parsing = engine.parsers().parse(item, String::new(), chunking);
-        // On a thread that may wait. What is wrong with the item is told by the run.
-        let Ok(Ok((document, chunks))) = Handle::current().block_on(parsing) else {
+        // On a thread that may wait, but not for long. What is wrong with the item is told by the run.
+        let parsing = async { tokio::time::timeout(SAMPLING, parsing).await };
+        let Ok(Ok(Ok((document, chunks)))) = Handle::current().block_on(parsing) else {
             return;
         };
         self.chunks += chunks.len() as u64;

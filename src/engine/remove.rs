@@ -17,12 +17,13 @@ impl Engine {
         (id, expected): (DocumentId, Expected),
         reader: &Reader,
     ) -> Result<Checked<()>> {
-        let (engine, open) = (self.clone(), self.collection(collection)?);
-        if open.is_hidden(id, reader) {
-            return Err(no_document(collection, id));
-        }
+        let (engine, open, reader) = (self.clone(), self.collection(collection)?, reader.clone());
         let removal = self.tasks().spawn(async move {
             let turn = engine.publishing().lock().await;
+            // Only now: it may have been hidden while this waited.
+            if open.is_hidden(id, &reader) {
+                return Err(no_document(open.name(), id));
+            }
             let version = open.version(id);
             if !expected.admits(version.as_deref()) {
                 return Ok((Checked::Stale(version), true));
@@ -74,9 +75,9 @@ impl Engine {
         if held {
             open.publish(Vec::new(), documents.clone()).await?;
         }
+        self.forget_answers();
         self.store().erase_documents(open.name(), &documents).await?;
         if held {
-            self.forget_answers();
             self.compact_later(Arc::clone(open));
         }
         Ok(())

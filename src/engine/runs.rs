@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::EventStream;
@@ -33,7 +34,7 @@ impl Runs {
         let runs = Cache::builder()
             .max_capacity(BUDGET)
             .weigher(weigh)
-            .time_to_idle(KEPT)
+            .time_to_live(KEPT)
             // A run that has just begun must not be refused its place.
             .eviction_policy(EvictionPolicy::lru());
         Self(runs.build())
@@ -95,6 +96,8 @@ struct State {
     bytes: usize,
     /// Whether a reader has taken any.
     taken: bool,
+    /// When the last reader left.
+    left_at: Option<Instant>,
     ended: bool,
 }
 
@@ -113,6 +116,7 @@ impl Recording {
     /// All events from the first, and those to come. A run that cannot be resumed ends with its last reader.
     pub fn follow(self: &Arc<Self>) -> EventStream {
         self.readers.send_modify(|readers| *readers += 1);
+        self.state().left_at = None;
         let reader = Reader {
             recording: Arc::clone(self),
             grown: self.grown.subscribe(),
@@ -138,7 +142,7 @@ impl Recording {
 
     /// Whether a reader has stopped it, or all have left.
     pub fn is_over(&self) -> bool {
-        self.stopped.is_cancelled() || (self.patience().is_zero() && *self.readers.borrow() == 0)
+        self.stopped.is_cancelled() || (*self.readers.borrow() == 0 && Instant::now() >= self.given_up_at())
     }
 
     /// Records an event; an error when the run is to end.
@@ -174,22 +178,23 @@ impl Recording {
     async fn abandoned(&self) {
         let mut readers = self.readers.subscribe();
         loop {
-            if readers.wait_for(|readers| *readers == 0).await.is_err() || self.patience().is_zero() {
+            if readers.wait_for(|readers| *readers == 0).await.is_err() {
                 return;
             }
             let back = readers.wait_for(|readers| *readers > 0);
-            if tokio::time::timeout(self.patience(), back).await.is_err() {
+            if timeout_at(self.given_up_at(), back).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Who left before the first event does not know which run to come back to.
-    fn patience(&self) -> Duration {
-        if self.state().taken {
-            self.patience
-        } else {
-            Duration::ZERO
+    /// Until when a reader who left may come back. Who left before the first event does not know which run to come
+    /// back to.
+    fn given_up_at(&self) -> Instant {
+        let state = self.state();
+        match state.left_at {
+            Some(left_at) if state.taken => left_at + self.patience,
+            _ => Instant::now(),
         }
     }
 
@@ -231,6 +236,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.recording.state().left_at = Some(Instant::now());
         self.recording.readers.send_modify(|readers| *readers -= 1);
     }
 }

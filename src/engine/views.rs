@@ -202,7 +202,9 @@ impl Engine {
 
     /// Removes a conversation; false when there was none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
-        self.store().remove_conversation(id, owner).await
+        let removed = self.store().remove_conversation(id, owner).await?;
+        self.forget_answers();
+        Ok(removed)
     }
 
     /// Whether requests can be served: not any more once it is stopping.

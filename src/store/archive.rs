@@ -58,7 +58,7 @@ pub struct Packed {
 
 /// Writes `files` of `folder` into the tar `file`, all or nothing.
 pub fn pack(folder: &Path, files: &[Packed], collections: BTreeMap<String, usize>, file: &Path) -> Result<Manifest> {
-    let aside = aside(file, ".new");
+    let aside = aside(file, &format!(".{}.new", uuid::Uuid::now_v7()));
     let packed = write(folder, files, collections, &aside);
     let placed = packed.and_then(|manifest| {
         std::fs::rename(&aside, file)?;
@@ -85,12 +85,7 @@ fn write(
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
     // What is in it is for who runs the service, like the data folder.
-    let target = options
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(aside)?;
+    let target = options.create_new(true).write(true).mode(0o600).open(aside)?;
     let mut builder = tar::Builder::new(std::io::BufWriter::new(target));
     let mut sums = BTreeMap::new();
     for Packed { name, bytes } in files {

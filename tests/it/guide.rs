@@ -57,7 +57,10 @@ fn gives(answer: &Value) -> Vec<(&'static str, String)> {
     let found = places
         .iter()
         .filter_map(|(name, place)| Some((*name, answer.pointer(place)?.as_str()?.to_owned())));
-    found.collect()
+    // Of events the first has the run.
+    let run = answer.as_str().and_then(|events| events.split_once("\"run\":\""));
+    let run = run.and_then(|(_, rest)| rest.split_once('"'));
+    found.chain(run.map(|(run, _)| ("RUN", run.to_owned()))).collect()
 }
 
 async fn send(app: &TestApp, line: &str) -> (u16, Value) {

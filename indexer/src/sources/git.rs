@@ -15,7 +15,7 @@ use super::site::address;
 use super::{Before, Entry, MAX_FILE_BYTES, Part, Reading, Reason, Skipped, Source, SourceError, kind_of};
 use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
-use program::{Blobs, ended, git, not_run, said};
+use program::{Blobs, ended, git, listed};
 
 /// Before the address of a repository.
 const PREFIX: &str = "git+";
@@ -134,15 +134,20 @@ impl Git {
     }
 
     fn redacted(&self, words: &str) -> String {
-        match self.url.password() {
+        let words = match self.url.password() {
             Some(password) if !password.is_empty() => words.replace(password, "***"),
             _ => words.to_owned(),
+        };
+        // A token may stand where others have a name.
+        match self.url.username() {
+            "" => words,
+            name => words.replace(&format!("{name}@"), "***@"),
         }
     }
 
     /// The files of the branch.
     fn tree(&mut self) -> Result<Part, String> {
-        let mut command = git(&[
+        let command = git(&[
             "-C",
             &self.folder.to_string_lossy(),
             "ls-tree",
@@ -151,15 +156,12 @@ impl Git {
             "--long",
             TIP,
         ]);
-        let output = command.output().map_err(|error| not_run(&error))?;
-        if !output.status.success() {
-            return Err(said("ls-tree", &output.stderr));
-        }
+        let output = listed(command)?;
         let mut part = Part {
             last: true,
             ..Part::default()
         };
-        for line in output.stdout.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+        for line in output.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
             let Some(file) = File::read(line) else { continue };
             let skip = |reason: Reason| Skipped {
                 name: file.path.to_owned(),

@@ -173,7 +173,20 @@ fn reading(page: Page, url: &Url, canonical: Option<&Url>) -> Reading {
 /// An address that was typed or listed.
 pub(super) fn address(text: &str) -> Result<Url, SourceError> {
     Url::parse(text).map_err(|error| {
+        let text = without_login(text);
         let detail = format!("`{text}` is no address: {error}; one is such as https://example.org/docs/");
         SourceError::Other(detail)
     })
+}
+
+/// The address as typed, but for what may be a password.
+fn without_login(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let host = rest.find('/').unwrap_or(rest.len());
+    match rest[..host].rfind('@') {
+        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+        None => text.to_owned(),
+    }
 }

@@ -3,6 +3,11 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+/// As many as the protocol allows: <https://www.sitemaps.org/protocol.html>.
+const MAX_ADDRESSES: usize = 50_000;
+/// Nothing in a sitemap lies so deep.
+const MAX_DEPTH: usize = 16;
+
 /// What a sitemap lists.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sitemap {
@@ -33,6 +38,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Sitemap>, String> {
                     }
                     root = Some(name.clone());
                 }
+                if names.len() >= MAX_DEPTH {
+                    return Err("the sitemap nests too deep".to_owned());
+                }
                 names.push(name);
                 open.clear();
             }
@@ -43,6 +51,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Sitemap>, String> {
                 // Not the addresses of pictures, which lie deeper.
                 let is_address = names.len() == 3 && names.last().is_some_and(|name| name == "loc");
                 if is_address && !open.trim().is_empty() {
+                    if found.len() >= MAX_ADDRESSES {
+                        return Err(format!("the sitemap lists over {MAX_ADDRESSES} addresses"));
+                    }
                     found.push(open.trim().to_owned());
                 }
                 names.pop();

@@ -12,6 +12,8 @@ use super::{Before, Entry, Part, Reading, Reason, Skipped, Source, SourceError};
 
 /// The most sitemaps of one site.
 const MAX_MAPS: usize = 1_000;
+/// So many of the addresses that are left out are told of.
+const MAX_SKIPPED: usize = 10_000;
 /// How packed files begin.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -120,6 +122,9 @@ impl Web {
     }
 
     fn skip(&mut self, name: &str, kind: &str) {
+        if self.part.skipped.len() >= MAX_SKIPPED {
+            return;
+        }
         self.part.skipped.push(Skipped {
             name: name.to_owned(),
             reason: Reason::Kind(kind.to_owned()),

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexer::chunk;
-use indexer::types::{Chunk, Document};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout_at;
 
 use super::{IngestRun, Work, hidden, weight};
 use crate::engine::Engine;
-use crate::engine::changes::Change;
+use crate::engine::quarantine::Quarantine;
 use crate::error::{Error, Result};
 use crate::index::Replacement;
 use crate::store::{ErrorKind, JobError};
@@ -145,7 +144,10 @@ impl IngestRun {
                     faults: Vec::new(),
                 });
             }
+            // Who sends a document again after its deletion wants it back.
+            self.accepted = self.engine.removals.accept();
             let _turn = self.turn().await?;
+            self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
             if !known {
                 self.known = self.engine.known(&self.collection).await?;
                 known = true;
@@ -203,6 +205,18 @@ impl IngestRun {
         Ok(())
     }
 
+    /// Leaves out what replaces a document that was hidden from the one who sent it since it was looked at.
+    pub(super) fn drop_hidden(&mut self, ready: &mut Vec<Replacement>) {
+        ready.retain(|one| {
+            let is_hidden = self.collection.is_hidden(one.document.id, &self.reader);
+            if is_hidden {
+                let uri = &one.document.uri;
+                self.record.add_error(ErrorKind::Hidden, uri.as_str(), hidden(uri));
+            }
+            !is_hidden
+        });
+    }
+
     /// Leaves out what replaces another version than was expected: somebody else came first.
     pub(super) fn drop_stale(&mut self, ready: &mut Vec<Replacement>) {
         let expectations = std::mem::take(&mut self.expectations);
@@ -230,28 +244,21 @@ impl IngestRun {
     }
 
     /// What was changed of a document by hand, or of the one that it was moved from, stays when its source changes.
-    pub(super) fn repatched(&self, change: &Change, (document, chunks): (Document, Vec<Chunk>)) -> Result<Read> {
-        let id = match change {
-            Change::Moved(from) => DocumentId::of(from),
-            Change::Added | Change::Changed | Change::Unchanged => document.id,
-        };
+    pub(super) fn repatch(&self, one: &mut Replacement) -> Result<()> {
         // Who sends a document tells all that is to be known of it; a source knows nothing of what was changed here.
-        let before = match self.outline {
-            Some(_) => self.collection.document(id, &Reader::Everything)?,
-            None => None,
-        };
-        let Some(patched) = before.and_then(|before| before.patched) else {
-            return Ok((document, chunks));
-        };
-        let mut document = document;
-        document.patch(patched.patch);
-        let chunks = chunk::renamed(&document, chunks, self.engine.chunking());
-        Ok((document, chunks))
+        if self.outline.is_none() {
+            return Ok(());
+        }
+        let id = self.moved.get(&one.document.id).copied().unwrap_or(one.document.id);
+        let before = self.collection.document(id, &Reader::Everything)?;
+        if let Some(patched) = before.and_then(|before| before.patched) {
+            one.document.patch(patched.patch);
+            let chunks = std::mem::take(&mut one.chunks);
+            one.chunks = chunk::renamed(&one.document, chunks, self.engine.chunking());
+        }
+        Ok(())
     }
 }
-
-/// A document with its chunks.
-type Read = (Document, Vec<Chunk>);
 
 /// Why a document was not replaced.
 pub fn stale(current: Option<&str>) -> String {

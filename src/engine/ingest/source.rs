@@ -123,8 +123,10 @@ impl IngestRun {
             self.record.add(refusal);
             return self.done(item.bytes.len() as u64).await;
         }
-        let uri = item.uri.clone();
+        let (uri, errors) = (item.uri.clone(), self.record.error_count);
         self.take(item).await?;
+        // What could not be taken is to be read again, and its error told again.
+        let tag = tag.filter(|_| self.record.error_count == errors);
         let (outline, known) = self.outlined()?;
         outline.tell(&uri, tag, known);
         Ok(())

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Bytes of a list of files.
+const MAX_LIST: u64 = 64 << 20;
 /// The most of what `git` says that is kept.
 const MAX_WORDS: u64 = 4_096;
 /// How often it is looked whether that has ended.
@@ -110,6 +112,28 @@ pub fn ended(command: &mut Command, what: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(said(what, &words.join().unwrap_or_default()))
+}
+
+/// What `command` lists, and no more than fits into memory: a few small trees may name themselves without end.
+pub fn listed(mut command: Command) -> Result<Vec<u8>, String> {
+    let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().map_err(|error| not_run(&error))?;
+    let mut list = Vec::new();
+    let output = child.stdout.take();
+    let read = output.map(|output| output.take(MAX_LIST + 1).read_to_end(&mut list));
+    if list.len() as u64 > MAX_LIST {
+        drop(child.kill());
+        drop(child.wait());
+        let megabytes = MAX_LIST >> 20;
+        return Err(format!(
+            "its list of files has over {megabytes} MB; index a checked-out folder of it"
+        ));
+    }
+    let ended = child.wait_with_output().map_err(|error| not_run(&error))?;
+    match read {
+        Some(Ok(_)) if ended.status.success() => Ok(list),
+        _ => Err(said("ls-tree", &ended.stderr)),
+    }
 }
 
 /// Why it does not run.
