@@ -6,7 +6,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::cli::place::{self, Place};
-use crate::cli::print;
+use crate::cli::{print, search};
 use crate::config::Config;
 use crate::error::Result;
 

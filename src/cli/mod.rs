@@ -66,7 +66,7 @@ enum Command {
     /// Serve the web page and the API on 127.0.0.1:8080.
     #[command(after_help = "Example:\n  portolan serve --listen 127.0.0.1:9090")]
     Serve,
-    /// Index a folder or a file into a collection; unchanged files are skipped, deleted ones follow.
+    /// Index a folder, a site, a repository or another source; what is unchanged is skipped, what is gone is deleted.
     Index(index::Index),
     /// List, pause, resume and cancel what is being indexed.
     Jobs(jobs::Jobs),
