@@ -19,6 +19,7 @@ mod input;
 mod isolation;
 mod jobs;
 mod library;
+mod meanwhile;
 mod openai;
 mod pages;
 mod plan;

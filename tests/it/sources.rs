@@ -201,6 +201,20 @@ async fn what_is_committed_but_the_same_is_not_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_parsed_is_read_again_and_told_again() {
+    let (app, place) = (TestApp::start().await, tempfile::tempdir().unwrap());
+    git(place.path(), &["init", "--quiet", "--initial-branch=main"]);
+    let source = json!({ "kind": "git", "url": format!("git+file://{}", place.path().display()) });
+    for (text, errors) in [("good", 0), ("%PDF-1.4 broken", 1), ("%PDF-1.4 broken", 1)] {
+        write(place.path(), "a.md", text);
+        git(place.path(), &["add", "."]);
+        git(place.path(), &["commit", "--quiet", "--allow-empty", "-m", "next"]);
+        let job = index(&app, source.clone()).await;
+        assert_eq!(job["error_count"], errors, "{text}: {job}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_of_a_bucket_are_documents() {
     let site = Website::start().await;
     let object = |key: &str, tag: &str, size: usize| {
