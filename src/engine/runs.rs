@@ -142,7 +142,7 @@ impl Recording {
 
     /// Whether a reader has stopped it, or all have left.
     pub fn is_over(&self) -> bool {
-        self.stopped.is_cancelled() || (*self.readers.borrow() == 0 && Instant::now() >= self.given_up_at())
+        self.stopped.is_cancelled() || (*self.readers.borrow() == 0 && self.given_up_at() <= Instant::now())
     }
 
     /// Records an event; an error when the run is to end.
@@ -181,8 +181,9 @@ impl Recording {
             if readers.wait_for(|readers| *readers == 0).await.is_err() {
                 return;
             }
+            let until = self.given_up_at();
             let back = readers.wait_for(|readers| *readers > 0);
-            if timeout_at(self.given_up_at(), back).await.is_err() {
+            if until <= Instant::now() || timeout_at(until, back).await.is_err() {
                 return;
             }
         }
