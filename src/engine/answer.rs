@@ -66,7 +66,7 @@ pub async fn start(engine: &Arc<Engine>, ask: Ask, place: impl Send + 'static) -
             engine: &engine,
             id: &id,
             recording: &recording,
-            whole: false,
+            whole_after: None,
         };
         stream(&engine, run, end).await;
         drop(place);
@@ -182,13 +182,13 @@ struct End<'a> {
     engine: &'a Engine,
     id: &'a str,
     recording: &'a Arc<Recording>,
-    /// Whether it can be read again.
-    whole: bool,
+    /// It can be read again if nothing was removed after so many removals.
+    whole_after: Option<u64>,
 }
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.engine.runs().end(self.id, self.recording, self.whole);
+        self.engine.runs().end(self.id, self.recording, self.whole_after);
     }
 }
 
@@ -224,11 +224,12 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
         .is_ok()
         .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
     let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
+    let removals = engine.runs().removals();
     let stored = keep::keep(engine, &run, &record).await;
     if !declined {
         keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());
     }
-    end.whole = matches!(stored, Ok(true));
+    end.whole_after = matches!(stored, Ok(true)).then_some(removals);
     let last = last(&run, outcome.and_then(|reason| stored.map(|_| reason)));
     let usage = Event::Usage(told.usage.unwrap_or_default(), told.first_text_ms);
     for event in verdict.map(Event::Verdict).into_iter().chain([usage, last]) {

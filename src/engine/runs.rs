@@ -1,6 +1,7 @@
 //! The events of runs, kept under way and for a while after: who was cut off goes on where he was, and two may read one
 //! run. No text is asked of the model again.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +26,11 @@ const MOST: usize = 4 << 20;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The runs that can be read.
-pub(super) struct Runs(Cache<String, Arc<Recording>>);
+pub(super) struct Runs {
+    kept: Cache<String, Arc<Recording>>,
+    /// How often something was removed that runs may quote.
+    removals: AtomicU64,
+}
 
 impl Runs {
     /// None yet.
@@ -37,30 +42,40 @@ impl Runs {
             .time_to_live(KEPT)
             // A run that has just begun must not be refused its place.
             .eviction_policy(EvictionPolicy::lru());
-        Self(runs.build())
+        Self {
+            kept: runs.build(),
+            removals: AtomicU64::new(0),
+        }
     }
 
     /// Begins to record a run.
     pub fn begin(&self, run: &str, owner: &str, resumable: bool) -> Arc<Recording> {
         let patience = if resumable { PATIENCE } else { Duration::ZERO };
         let recording = Arc::new(Recording::new(owner, patience));
-        self.0.insert(run.to_owned(), Arc::clone(&recording));
+        self.kept.insert(run.to_owned(), Arc::clone(&recording));
         recording
     }
 
-    /// The run has ended; it is kept as what it weighs now, or not at all.
-    pub fn end(&self, run: &str, recording: &Arc<Recording>, keep: bool) {
+    /// How often something was removed so far; who looks after that for what a run quotes tells `end` of it.
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Ordering::SeqCst)
+    }
+
+    /// The run has ended; it is kept as what it weighs now if all that it quotes was there after so many removals.
+    pub fn end(&self, run: &str, recording: &Arc<Recording>, whole_after: Option<u64>) {
         recording.end();
-        if keep {
-            self.0.insert(run.to_owned(), Arc::clone(recording));
-        } else {
-            self.0.invalidate(run);
+        if whole_after.is_some() {
+            self.kept.insert(run.to_owned(), Arc::clone(recording));
+        }
+        // A removal that came before the insertion did not find it there.
+        if whole_after != Some(self.removals()) {
+            self.kept.invalidate(run);
         }
     }
 
     /// The run, for the one who asked.
     pub fn find(&self, run: &str, owner: &str) -> Result<Arc<Recording>> {
-        let found = self.0.get(run).filter(|recording| recording.owner == owner);
+        let found = self.kept.get(run).filter(|recording| recording.owner == owner);
         found.ok_or_else(|| {
             let minutes = KEPT.as_secs() / 60;
             Error::NotFound(format!(
@@ -71,9 +86,10 @@ impl Runs {
 
     /// Forgets the runs that have ended: they may quote what was removed.
     pub fn forget(&self) {
-        for (run, recording) in &self.0 {
+        self.removals.fetch_add(1, Ordering::SeqCst);
+        for (run, recording) in &self.kept {
             if recording.state().ended {
-                self.0.invalidate(run.as_str());
+                self.kept.invalidate(run.as_str());
             }
         }
     }
@@ -300,11 +316,15 @@ mod tests {
         tokio::task::yield_now().await;
         run.tell(text("c")).unwrap();
         assert_eq!(both.await.unwrap(), ("abc".to_owned(), "abc".to_owned()));
-        runs.end("r", &run, true);
+        runs.end("r", &run, Some(0));
         assert_eq!(runs.find("r", "me").unwrap().follow().count().await, 3);
         assert!(runs.find("r", "you").is_err() && runs.find("s", "me").is_err());
         runs.forget();
         assert!(runs.find("r", "me").is_err());
+        runs.end("r", &run, Some(0));
+        assert!(runs.find("r", "me").is_err(), "it may quote what was removed meanwhile");
+        runs.end("r", &run, Some(1));
+        assert!(runs.find("r", "me").is_ok());
     }
 
     #[tokio::test]
@@ -337,7 +357,7 @@ mod tests {
         );
         run.stop();
         assert!(run.wait(never(), &going).await.is_err() && run.tell(text("c")).is_err());
-        runs.end("run", &run, true);
+        runs.end("run", &run, Some(0));
         assert_eq!(read(back, 3).await, "abc", "what was told is kept");
 
         let early = runs.begin("early", "me", true);
