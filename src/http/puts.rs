@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Extension, FromRequest, Multipart, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
@@ -81,13 +82,7 @@ pub async fn replace(
     request: Request,
 ) -> Answer<Response> {
     let id = parse_id(&id)?;
-    let (key, mut print, headers) = (
-        Key::of(request.headers(), &caller)?,
-        Print::of(&request),
-        request.headers().clone(),
-    );
-    let bytes = json_bytes(request, &()).await?;
-    print.add(&bytes);
+    let (key, print, headers, bytes) = read(request, &caller).await?;
     let mut body: DocumentBody = problem::parse(&bytes)?;
     let if_version = body.if_version.take();
     match &body.uri {
@@ -110,6 +105,15 @@ pub async fn replace(
     replay::once(&state, key, print, work).await
 }
 
+/// A request about one document: its key, what tells it from others, its headers and its JSON.
+async fn read(request: Request, caller: &Caller) -> Answer<(Option<Key>, Print, HeaderMap, Bytes)> {
+    let (key, mut print) = (Key::of(request.headers(), caller)?, Print::of(&request));
+    let headers = request.headers().clone();
+    let bytes = json_bytes(request, &()).await?;
+    print.add(&bytes);
+    Ok((key, print, headers, bytes))
+}
+
 fn unnamed(error: Error) -> Error {
     match error {
         Error::NotFound(detail) => Error::NotFound(format!("{detail}; send its `uri` to make it anew")),
@@ -126,13 +130,7 @@ pub async fn patch(
     request: Request,
 ) -> Answer<Response> {
     let id = parse_id(&id)?;
-    let (key, mut print, headers) = (
-        Key::of(request.headers(), &caller)?,
-        Print::of(&request),
-        request.headers().clone(),
-    );
-    let bytes = json_bytes(request, &()).await?;
-    print.add(&bytes);
+    let (key, print, headers, bytes) = read(request, &caller).await?;
     let body: PatchBody = problem::parse(&bytes)?;
     let change = Change {
         document: id,
