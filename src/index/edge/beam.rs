@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::bits::Bits;
-use super::{PAGE, among, chunk_id, failed, request, settings};
+use super::{among, failed, request, settings};
 use crate::error::Result;
 use crate::index::durable;
 
@@ -68,9 +68,12 @@ impl Measured {
             return Ok(None);
         }
         build(shard, GRAPH[0])?;
-        let (beam, bits) = cheapest(shard)?;
+        let (beam, bits) = cheapest(shard, folder)?;
         if !matches!(beam, Beam::Graph(_)) {
             build(shard, beam)?;
+        }
+        if let Some(bits) = &bits {
+            bits.keep(folder)?;
         }
         let measured = Self { beam, points };
         let kept = serde_json::to_vec(&measured).map_err(failed)?;
@@ -79,30 +82,8 @@ impl Measured {
     }
 
     /// The short forms of the shard's vectors, where searches begin with them.
-    pub fn bits(self, shard: &EdgeShard) -> Result<Option<Bits>> {
-        (self.beam == Beam::Bits).then(|| bits(shard)).transpose()
-    }
-}
-
-/// The short forms of all vectors.
-fn bits(shard: &EdgeShard) -> Result<Bits> {
-    let dimension = shard.config().vectors.values().map(|vector| vector.size).next();
-    let mut bits = Bits::new(dimension.unwrap_or_default());
-    let mut offset = None;
-    loop {
-        let page = vectors(offset, PAGE);
-        let (page, next) = shard.scroll(page).map_err(failed)?;
-        let mut vectors = Vec::with_capacity(page.len());
-        for record in page {
-            if let Some(VectorStructInternal::Single(vector)) = record.vector {
-                vectors.push((chunk_id(record.id)?, vector));
-            }
-        }
-        bits.add(vectors.iter().map(|(id, vector)| (*id, &vector[..])))?;
-        match next {
-            Some(next) => offset = Some(next),
-            None => return Ok(bits),
-        }
+    pub fn bits(self, shard: &EdgeShard, folder: &Path) -> Result<Option<Bits>> {
+        (self.beam == Beam::Bits).then(|| Bits::of(shard, folder)).transpose()
     }
 }
 
@@ -114,14 +95,14 @@ fn build(shard: &EdgeShard, beam: Beam) -> Result<()> {
 }
 
 /// The cheapest beam that finds enough of the neighbours of a sample.
-fn cheapest(shard: &EdgeShard) -> Result<(Beam, Option<Bits>)> {
+fn cheapest(shard: &EdgeShard, folder: &Path) -> Result<(Beam, Option<Bits>)> {
     let sample = sample(shard)?;
     for beam in GRAPH {
         if recall(&sample, |asked| nearest(shard, asked, beam))? >= ENOUGH {
             return Ok((beam, None));
         }
     }
-    let bits = bits(shard)?;
+    let bits = Bits::of(shard, folder)?;
     let found = recall(&sample, |asked| {
         let proposed = bits.nearest(asked, FETCHED);
         let found = among(shard, proposed, &request(asked, None, NEAREST, Beam::Exact))?;
@@ -143,7 +124,14 @@ struct Asked {
 fn sample(shard: &EdgeShard) -> Result<Vec<Asked>> {
     let mut sample = Vec::new();
     for number in 0..SAMPLE {
-        let from = vectors(Some(PointId::Uuid(Uuid::from_u128(u128::MAX / SAMPLE * number))), 1);
+        let from = ScrollRequest {
+            offset: Some(PointId::Uuid(Uuid::from_u128(u128::MAX / SAMPLE * number))),
+            limit: Some(1),
+            filter: None,
+            with_payload: Some(WithPayloadInterface::Bool(false)),
+            with_vector: WithVector::Bool(true),
+            order_by: None,
+        };
         for record in shard.scroll(from).map_err(failed)?.0 {
             if let Some(VectorStructInternal::Single(vector)) = record.vector {
                 let nearest = nearest(shard, &vector, Beam::Exact)?;
@@ -152,17 +140,6 @@ fn sample(shard: &EdgeShard) -> Result<Vec<Asked>> {
         }
     }
     Ok(sample)
-}
-
-fn vectors(offset: Option<PointId>, count: usize) -> ScrollRequest {
-    ScrollRequest {
-        offset,
-        limit: Some(count),
-        filter: None,
-        with_payload: Some(WithPayloadInterface::Bool(false)),
-        with_vector: WithVector::Bool(true),
-        order_by: None,
-    }
 }
 
 fn nearest(shard: &EdgeShard, vector: &[f32], beam: Beam) -> Result<HashSet<PointId>> {
@@ -230,7 +207,7 @@ mod tests {
             let folder = folder.path().join(name);
             std::fs::create_dir(&folder).unwrap();
             let shard = shard(&folder, links, around);
-            let (beam, bits) = cheapest(&shard).unwrap();
+            let (beam, bits) = cheapest(&shard, &folder).unwrap();
             assert_eq!((beam, bits.is_some()), (expected, expected == Beam::Bits), "{name}");
             shard
         };
