@@ -1,18 +1,23 @@
 //! Files and folders that are on the disk under their names when a call returns, whatever happens next.
 
 use std::fs::File;
-use std::io::{Result, Write};
+use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 
 /// Writes `bytes` to `file`, all or nothing: aside first, then under its name.
 pub fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    replace(file, |fresh| fresh.write_all(bytes))
+}
+
+/// The same, with what `fill` writes.
+pub fn replace(file: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let mut aside = file.as_os_str().to_owned();
     aside.push(".new");
     let aside = Path::new(&aside);
-    let mut fresh = File::create(aside)?;
-    fresh.write_all(bytes)?;
+    let mut fresh = BufWriter::new(File::create(aside)?);
+    fill(&mut fresh)?;
     // Before the rename: a name may reach the disk earlier than the bytes behind it.
-    fresh.sync_all()?;
+    fresh.into_inner()?.sync_all()?;
     rename(aside, file)
 }
 

@@ -1,6 +1,8 @@
 //! Vectors in this process: qdrant-edge in a folder of its own.
 
 mod beam;
+mod bits;
+mod condition;
 mod settings;
 
 use std::path::{Path, PathBuf};
@@ -12,9 +14,10 @@ use qdrant_edge::{
     EdgeShard, NamedQuery, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest,
     ScoredPoint, ScoringQuery, ScrollRequest, UpdateOperation, WithPayloadInterface, WithVector,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::beam::{Beam, Measured};
+use self::bits::Bits;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
 use super::{copy, filter};
@@ -39,6 +42,8 @@ struct Inner {
     points: AtomicUsize,
     /// How far a search looks where there are many points.
     beam: RwLock<Measured>,
+    /// What a search begins with where no graph finds the neighbours.
+    bits: RwLock<Option<Bits>>,
     /// Held by writes, flushes and optimising, which take turns: the engine's `flush` panics when a write is under way.
     fields: Mutex<settings::Fields>,
 }
@@ -56,9 +61,11 @@ impl EdgeStore {
     /// Opens the vectors in `folder`, or makes an empty set of that dimension.
     pub async fn open(folder: &Path, dimension: usize) -> Result<Self> {
         let (folder, place) = (folder.to_owned(), folder.to_owned());
-        let (shard, beam) = blocking(move || {
+        let (shard, beam, bits) = blocking(move || {
             let beam = Measured::of(&place);
-            Ok((Arc::new(open(&place, dimension, beam.beam)?), RwLock::new(beam)))
+            let shard = open(&place, dimension, beam.beam)?;
+            let bits = beam.bits(&shard, &place)?;
+            Ok((Arc::new(shard), RwLock::new(beam), RwLock::new(bits)))
         })
         .await?;
         let info = shard.info();
@@ -68,6 +75,7 @@ impl EdgeStore {
                 folder,
                 points: AtomicUsize::new(info.points_count),
                 beam,
+                bits,
                 fields: Mutex::new(settings::Fields::new(info.payload_schema.into_keys())),
             }),
         })
@@ -75,12 +83,12 @@ impl EdgeStore {
 
     async fn write(
         &self,
-        work: impl FnOnce(&EdgeShard, &mut settings::Fields) -> Result<()> + Send + 'static,
+        work: impl FnOnce(&Inner, &mut settings::Fields) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let mut fields = inner.fields.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = work(&inner.shard, &mut fields);
+            let outcome = work(&inner, &mut fields);
             inner.points.store(inner.shard.info().points_count, Ordering::Relaxed);
             outcome
         })
@@ -90,25 +98,31 @@ impl EdgeStore {
 
 impl VectorStore for EdgeStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(move |shard, fields| {
+        Box::pin(self.write(move |inner, fields| {
             for operation in fields.missing(&points)? {
-                shard.update(operation).map_err(failed)?;
+                inner.shard.update(operation).map_err(failed)?;
+            }
+            if let Some(bits) = &mut *inner.bits.write().unwrap_or_else(PoisonError::into_inner) {
+                bits.add(points.iter().map(|point| (point.chunk, &point.vector[..])))?;
             }
             let mut points = points.into_iter().map(persisted).peekable();
             while points.peek().is_some() {
                 let page = points.by_ref().take(PAGE).map(Into::into).collect();
                 let insert = PointInsertOperations::PointsList(page);
-                update(shard, PointOperations::UpsertPoints(insert))?;
+                update(&inner.shard, PointOperations::UpsertPoints(insert))?;
             }
             Ok(())
         }))
     }
 
     fn remove(&self, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(move |shard, _| {
+        Box::pin(self.write(move |inner, _| {
+            if let Some(bits) = &mut *inner.bits.write().unwrap_or_else(PoisonError::into_inner) {
+                bits.remove(&chunks.iter().copied().collect());
+            }
             for page in chunks.chunks(PAGE) {
                 let ids = page.iter().map(|chunk| PointId::Uuid(chunk.0)).collect();
-                update(shard, PointOperations::DeletePoints { ids })?;
+                update(&inner.shard, PointOperations::DeletePoints { ids })?;
             }
             Ok(())
         }))
@@ -131,31 +145,33 @@ impl VectorStore for EdgeStore {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(|shard, _| {
-            shard.flush();
+        Box::pin(self.write(|inner, _| {
+            inner.shard.flush();
             Ok(())
         }))
     }
 
     fn copy_to(&self, folder: PathBuf) -> BoxFuture<'_, Result<()>> {
-        let own = self.inner.folder.clone();
-        Box::pin(self.write(move |shard, _| {
-            shard.flush();
-            copy::folder(&own, &folder).map_err(failed)
+        Box::pin(self.write(move |inner, _| {
+            inner.shard.flush();
+            copy::folder(&inner.folder, &folder).map_err(failed)
         }))
     }
 
     fn optimize(&self) -> BoxFuture<'_, Result<()>> {
-        let inner = Arc::clone(&self.inner);
-        Box::pin(self.write(move |shard, _| {
-            let measured = inner.beam().optimize(shard, &inner.folder)?;
-            *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = measured;
+        Box::pin(self.write(move |inner, _| {
+            if let Some((measured, bits)) = inner.beam().optimize(&inner.shard, &inner.folder)? {
+                *inner.bits.write().unwrap_or_else(PoisonError::into_inner) = bits;
+                *inner.beam.write().unwrap_or_else(PoisonError::into_inner) = measured;
+            } else if let Some(bits) = &*inner.bits.read().unwrap_or_else(PoisonError::into_inner) {
+                bits.keep(&inner.folder)?;
+            }
             Ok(())
         }))
     }
 
     fn compact(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(self.write(|shard, _| {
+        Box::pin(self.write(|Inner { shard, .. }, _| {
             if shard.info().points_count >= settings::EXACT_BELOW {
                 // Its graph would be built anew for each point; `optimize` does that for a fifth of them.
                 return Ok(());
@@ -209,34 +225,73 @@ impl Inner {
             return Ok(Vec::new());
         }
         let (relaxed, same) = filter::relax(filter);
-        let asked = condition(&relaxed, reader)?;
         let beam = if points < settings::EXACT_BELOW {
             Beam::Exact
         } else {
             self.beam().beam
         };
-        let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
+        let limit = if same { k + SPARE } else { k * 4 + SPARE };
+        let mut asked = QueryRequest {
+            with_payload: WithPayloadInterface::Bool(!same),
+            ..request(vector, condition::of(&relaxed, reader)?, limit, beam)
+        };
+        let unchecked = (!same).then_some(filter);
+        if beam == Beam::Bits
+            && let Some(proposed) = self.proposed(vector, limit)
+        {
+            let hits = admitted(among(&self.shard, proposed, &asked)?, unchecked)?;
+            if hits.len() >= k {
+                return Ok(best(hits, k));
+            }
+        }
         loop {
-            let found = self.shard.query(QueryRequest {
-                with_payload: WithPayloadInterface::Bool(!same),
-                ..request(vector, asked.clone(), limit, beam)
-            });
-            let found = found.map_err(failed)?;
-            let all = found.len() < limit || limit >= points;
-            let mut hits = Vec::with_capacity(found.len());
-            for point in found {
-                if same || metadata(&point).is_some_and(|metadata| filter::matches(filter, &metadata)) {
-                    hits.push(hit(&point)?);
-                }
-            }
+            let found = self.shard.query(asked.clone()).map_err(failed)?;
+            let all = found.len() < asked.limit || asked.limit >= points;
+            let hits = admitted(found, unchecked)?;
             if same || all || hits.len() >= k {
-                hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
-                hits.truncate(k);
-                return Ok(hits);
+                return Ok(best(hits, k));
             }
-            limit = (limit * 4).min(points);
+            asked.limit = (asked.limit * 4).min(points);
         }
     }
+
+    fn proposed(&self, vector: &[f32], k: usize) -> Option<Vec<ChunkId>> {
+        let bits = self.bits.read().unwrap_or_else(PoisonError::into_inner);
+        Some(bits.as_ref()?.nearest(vector, k))
+    }
+}
+
+/// What `filter`, where one is left to check, admits.
+fn admitted(found: Vec<ScoredPoint>, filter: Option<&Filter>) -> Result<Vec<Hit>> {
+    let mut hits = Vec::with_capacity(found.len());
+    for point in found {
+        if filter.is_none_or(|filter| metadata(&point).is_some_and(|metadata| filter::matches(filter, &metadata))) {
+            hits.push(hit(&point)?);
+        }
+    }
+    Ok(hits)
+}
+
+fn best(mut hits: Vec<Hit>, k: usize) -> Vec<Hit> {
+    hits.sort_by(|left, right| right.score.total_cmp(&left.score).then(left.chunk.cmp(&right.chunk)));
+    hits.truncate(k);
+    hits
+}
+
+/// What is asked for, of these chunks only, by the vectors as they were given.
+fn among(shard: &EdgeShard, chunks: Vec<ChunkId>, asked: &QueryRequest) -> Result<Vec<ScoredPoint>> {
+    let ids: Vec<_> = chunks.into_iter().map(|chunk| chunk.0).collect();
+    let among: qdrant_edge::Filter = serde_json::from_value(json!({"must": [{"has_id": ids}]})).map_err(failed)?;
+    let filter = match &asked.filter {
+        Some(filter) => among.merge(filter),
+        None => among,
+    };
+    let request = QueryRequest {
+        filter: Some(filter),
+        params: Some(settings::search(Beam::Exact)),
+        ..asked.clone()
+    };
+    shard.query(request).map_err(failed)
 }
 
 fn request(vector: &[f32], filter: Option<qdrant_edge::Filter>, limit: usize, beam: Beam) -> QueryRequest {
@@ -296,58 +351,57 @@ fn ids(shard: &EdgeShard) -> Result<Vec<ChunkId>> {
     }
 }
 
-/// The engine's own filter, made from its JSON form, which is documented and stable.
-fn condition(filter: &Filter, reader: &Reader) -> Result<Option<qdrant_edge::Filter>> {
-    let mut must = Vec::new();
-    if let Some(words) = filter::reader_words(reader) {
-        must.push(json!({"key": "principals", "match": {"any": words}}));
-    }
-    if !filter.is_empty() {
-        must.push(translate(filter));
-    }
-    if must.is_empty() {
-        return Ok(None);
-    }
-    serde_json::from_value(json!({"must": must})).map(Some).map_err(failed)
-}
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
 
-fn translate(filter: &Filter) -> Value {
-    let parts = |parts: &[Filter]| parts.iter().map(translate).collect::<Vec<_>>();
-    match filter {
-        Filter::All(all) if all.is_empty() => json!({"must_not": [{"has_id": []}]}),
-        Filter::All(all) => json!({"must": parts(all)}),
-        Filter::Any(any) if any.is_empty() => json!({"has_id": []}),
-        Filter::Any(any) => json!({"should": parts(any)}),
-        Filter::Not(part) => json!({"must_not": [translate(part)]}),
-        Filter::In(field, wanted) => {
-            let wanted: Vec<_> = wanted
-                .iter()
-                .filter_map(|value| equals(&filter::path(field), value))
-                .collect();
-            if wanted.is_empty() {
-                return json!({"has_id": []});
-            }
-            json!({"should": wanted})
-        }
-        Filter::Range(field, bounds) => {
-            let float = |end: &Option<Value>| end.as_ref().and_then(Value::as_f64);
-            json!({"key": filter::path(field), "range": {
-                "gte": float(&bounds.gte), "gt": float(&bounds.gt),
-                "lte": float(&bounds.lte), "lt": float(&bounds.lt),
-            }})
-        }
-        Filter::Exists(field) => json!({"must_not": [{"is_empty": {"key": filter::path(field)}}]}),
-    }
-}
+    use super::*;
 
-fn equals(path: &str, value: &Value) -> Option<Value> {
-    match value {
-        Value::String(_) | Value::Bool(_) => Some(json!({"key": path, "match": {"value": value}})),
-        // A match compares integers only; a range compares by value.
-        Value::Number(number) => {
-            let number = number.as_f64()?;
-            Some(json!({"key": path, "range": {"gte": number, "lte": number}}))
+    const DIMENSION: usize = 80;
+
+    fn point(number: u16, group: u16) -> Point {
+        // The nearer the numbers, the nearer the vectors.
+        let bump = |at: u16| (-(f32::from(at) - f32::from(number + 8)).powi(2) / 8.0).exp();
+        Point {
+            chunk: ChunkId(Uuid::from_u128(number.into())),
+            vector: (0..DIMENSION as u16).map(bump).collect(),
+            metadata: serde_json::from_value(json!({"group": group})).unwrap(),
+            principals: if number == 3 { vec!["board".into()] } else { Vec::new() },
         }
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+
+    async fn near(store: &EdgeStore, number: u16, filter: &Filter, k: usize) -> Vec<u128> {
+        let reader = Reader::Principals(Vec::new());
+        let hits = store.search(point(number, 0).vector, filter, &reader, k).await.unwrap();
+        hits.into_iter().map(|hit| hit.chunk.0.as_u128()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_short_forms_propose_is_what_the_engine_holds_and_admits() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = json!({"beam": "bits", "points": settings::EXACT_BELOW});
+        std::fs::write(folder.path().join("beam.json"), kept.to_string()).unwrap();
+        let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
+        store.upsert((0..50).map(|n| point(n, n % 2)).collect()).await.unwrap();
+        store.flush().await.unwrap();
+        drop(store);
+        let store = EdgeStore::open(folder.path(), DIMENSION).await.unwrap();
+        // As if there were many.
+        store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
+        let all = Filter::default();
+        assert_eq!(
+            store.inner.proposed(&point(2, 0).vector, 3).map(|near| near.len()),
+            Some(3)
+        );
+        assert_eq!(near(&store, 2, &all, 2).await, [2, 1], "the third is the board's");
+        let even = Filter::In("group".into(), vec![0.into()]);
+        assert_eq!(near(&store, 20, &even, 1).await, [20]);
+        assert_eq!(near(&store, 20, &even, 40).await.len(), 25, "more than were proposed");
+        store.remove(vec![point(1, 0).chunk]).await.unwrap();
+        store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
+        assert!(!near(&store, 2, &all, 40).await.contains(&1));
+        store.upsert(vec![point(60, 1)]).await.unwrap();
+        store.inner.points.store(settings::EXACT_BELOW, Ordering::Relaxed);
+        assert_eq!(near(&store, 61, &all, 1).await, [60]);
     }
 }

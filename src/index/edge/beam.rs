@@ -7,7 +7,8 @@ use qdrant_edge::{EdgeShard, PointId, ScrollRequest, VectorStructInternal, WithP
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{failed, request, settings};
+use super::bits::Bits;
+use super::{among, failed, request, settings};
 use crate::error::Result;
 use crate::index::durable;
 
@@ -33,6 +34,8 @@ const FILE: &str = "beam.json";
 pub(super) enum Beam {
     /// So many candidates of the graph.
     Graph(usize),
+    /// What the short form of each vector proposes; there is no graph.
+    Bits,
     /// The bytes of each vector; there is no graph.
     Scan,
     /// Each vector as it was given.
@@ -57,22 +60,30 @@ impl Measured {
         })
     }
 
-    /// Optimises the shard, with a graph where the graph finds the neighbours.
-    pub fn optimize(self, shard: &EdgeShard, folder: &Path) -> Result<Self> {
+    /// Optimises the shard, with a graph where the graph finds the neighbours; none where nothing was measured.
+    pub fn optimize(self, shard: &EdgeShard, folder: &Path) -> Result<Option<(Self, Option<Bits>)>> {
         let points = shard.info().points_count;
         if points < settings::EXACT_BELOW || points < GROWN * self.points {
             shard.optimize().map_err(failed)?;
-            return Ok(self);
+            return Ok(None);
         }
         build(shard, GRAPH[0])?;
-        let beam = cheapest(shard)?;
-        if beam == Beam::Scan {
+        let (beam, bits) = cheapest(shard, folder)?;
+        if !matches!(beam, Beam::Graph(_)) {
             build(shard, beam)?;
+        }
+        if let Some(bits) = &bits {
+            bits.keep(folder)?;
         }
         let measured = Self { beam, points };
         let kept = serde_json::to_vec(&measured).map_err(failed)?;
         durable::write(&folder.join(FILE), &kept).map_err(failed)?;
-        Ok(measured)
+        Ok(Some((measured, bits)))
+    }
+
+    /// The short forms of the shard's vectors, where searches begin with them.
+    pub fn bits(self, shard: &EdgeShard, folder: &Path) -> Result<Option<Bits>> {
+        (self.beam == Beam::Bits).then(|| Bits::of(shard, folder)).transpose()
     }
 }
 
@@ -84,14 +95,24 @@ fn build(shard: &EdgeShard, beam: Beam) -> Result<()> {
 }
 
 /// The cheapest beam that finds enough of the neighbours of a sample.
-fn cheapest(shard: &EdgeShard) -> Result<Beam> {
+fn cheapest(shard: &EdgeShard, folder: &Path) -> Result<(Beam, Option<Bits>)> {
     let sample = sample(shard)?;
     for beam in GRAPH {
-        if recall(shard, &sample, beam)? >= ENOUGH {
-            return Ok(beam);
+        if recall(&sample, |asked| nearest(shard, asked, beam))? >= ENOUGH {
+            return Ok((beam, None));
         }
     }
-    Ok(Beam::Scan)
+    let bits = Bits::of(shard, folder)?;
+    let found = recall(&sample, |asked| {
+        let proposed = bits.nearest(asked, FETCHED);
+        let found = among(shard, proposed, &request(asked, None, NEAREST, Beam::Exact))?;
+        Ok(found.into_iter().map(|point| point.id).collect())
+    })?;
+    Ok(if found >= ENOUGH {
+        (Beam::Bits, Some(bits))
+    } else {
+        (Beam::Scan, None)
+    })
 }
 
 struct Asked {
@@ -126,13 +147,11 @@ fn nearest(shard: &EdgeShard, vector: &[f32], beam: Beam) -> Result<HashSet<Poin
     Ok(found.into_iter().take(NEAREST).map(|point| point.id).collect())
 }
 
-fn recall(shard: &EdgeShard, sample: &[Asked], beam: Beam) -> Result<f64> {
+fn recall(sample: &[Asked], find: impl Fn(&[f32]) -> Result<HashSet<PointId>>) -> Result<f64> {
     let mut found = 0;
     let mut wanted = 0;
     for asked in sample {
-        found += nearest(shard, &asked.vector, beam)?
-            .intersection(&asked.nearest)
-            .count();
+        found += find(&asked.vector)?.intersection(&asked.nearest).count();
         wanted += asked.nearest.len();
     }
     Ok(found as f64 / (wanted as f64).max(1.0))
@@ -146,8 +165,8 @@ mod tests {
 
     const DIMENSION: usize = 24;
 
-    /// Vectors spread evenly, in a graph with so many links a point.
-    fn shard(folder: &Path, links: usize) -> EdgeShard {
+    /// Vectors spread evenly around a point on the diagonal, in a graph with so many links a point.
+    fn shard(folder: &Path, links: usize, around: f32) -> EdgeShard {
         let graph = HnswIndexConfig {
             m: links,
             ef_construct: 100,
@@ -168,7 +187,7 @@ mod tests {
         let mut state = 7_u64;
         let mut number = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+            (state >> 40) as f32 / (1 << 24) as f32 - 0.5 + around
         };
         let points = (0..1_500_u128).map(|point| {
             let id = PointId::Uuid(Uuid::from_u128(point * (u128::MAX / 1_500)));
@@ -182,18 +201,26 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_that_loses_neighbours_is_left_aside() {
+    fn the_cheapest_way_that_finds_the_neighbours_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
-        for place in [&good, &bad] {
-            std::fs::create_dir(place).unwrap();
-        }
-        assert_eq!(cheapest(&shard(&good, 16)).unwrap(), GRAPH[0]);
-        let shard = shard(&bad, 1);
-        assert_eq!(cheapest(&shard).unwrap(), Beam::Scan);
+        let check = |name: &str, links: usize, around: f32, expected: Beam| {
+            let folder = folder.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let shard = shard(&folder, links, around);
+            let (beam, bits) = cheapest(&shard, &folder).unwrap();
+            assert_eq!((beam, bits.is_some()), (expected, expected == Beam::Bits), "{name}");
+            shard
+        };
+        check("good graph", 16, 0.0, GRAPH[0]);
+        check("few links", 1, 0.0, Beam::Bits);
+        let shard = check(
+            "few links, and all so near that bytes are the same",
+            1,
+            200.0,
+            Beam::Scan,
+        );
         build(&shard, Beam::Scan).unwrap();
-        let sample = sample(&shard).unwrap();
-        let found = recall(&shard, &sample, Beam::Scan).unwrap();
+        let found = recall(&sample(&shard).unwrap(), |asked| nearest(&shard, asked, Beam::Scan)).unwrap();
         assert!(
             (found - 1.0).abs() < f64::EPSILON,
             "there is no graph any more: {found}"
@@ -203,10 +230,10 @@ mod tests {
     #[test]
     fn what_was_measured_is_kept_until_there_is_much_more() {
         let folder = tempfile::tempdir().unwrap();
-        let shard = shard(folder.path(), 1);
+        let shard = shard(folder.path(), 1, 0.0);
         let fresh = Measured::of(folder.path());
         assert_eq!(fresh.beam, GRAPH[0]);
-        assert_eq!(fresh.optimize(&shard, folder.path()).unwrap(), fresh, "they are few");
+        assert!(fresh.optimize(&shard, folder.path()).unwrap().is_none(), "they are few");
         let measured = Measured {
             beam: Beam::Scan,
             points: 30_000,

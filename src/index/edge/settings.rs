@@ -61,10 +61,9 @@ pub(super) fn config(dimension: usize, beam: Beam) -> EdgeConfig {
 
 /// With the links that the beam walks along, or without any.
 pub(super) fn graph(beam: Beam, other: HnswIndexConfig) -> HnswIndexConfig {
-    let m = if beam == Beam::Scan {
-        0
-    } else {
-        HnswIndexConfig::default().m
+    let m = match beam {
+        Beam::Bits | Beam::Scan => 0,
+        Beam::Graph(_) | Beam::Exact => HnswIndexConfig::default().m,
     };
     HnswIndexConfig { m, ..other }
 }
@@ -82,7 +81,7 @@ pub(super) fn eager(usual: &EdgeOptimizersConfig) -> EdgeOptimizersConfig {
 pub(super) fn search(beam: Beam) -> SearchParams {
     let (exact, hnsw_ef) = match beam {
         Beam::Graph(candidates) => (false, Some(candidates)),
-        Beam::Scan => (false, None),
+        Beam::Bits | Beam::Scan => (false, None),
         Beam::Exact => (true, None),
     };
     SearchParams {
