@@ -12,6 +12,7 @@ use crate::engine::{Engine, Parsers, Parts, VectorFactory};
 use crate::error::{Error, Result};
 use crate::gateway::cross_encoder::CrossEncoder;
 use crate::gateway::local::{LocalEmbedder, LocalModel};
+use crate::gateway::matryoshka::Shortened;
 use crate::gateway::peer::{self, Address, Peer};
 use crate::gateway::portkey::{Gateway, PortkeyModel};
 use crate::gateway::rerank::{RemoteModel, RemoteReranker};
@@ -209,9 +210,12 @@ pub fn routes(config: &Config) -> Result<Vec<routes::Route>> {
 
 /// The embedding model alone.
 pub async fn embedder(config: &Config) -> Result<Arc<dyn Embedder>> {
-    let model = local_model(config, &config.embedding_model)?;
-    let embedder = blocking(move || LocalEmbedder::load(&model)).await?;
-    Ok(Arc::new(embedder))
+    let model = local_model(config, &config.embedding.model)?;
+    let embedder: Arc<dyn Embedder> = Arc::new(blocking(move || LocalEmbedder::load(&model)).await?);
+    Ok(match config.embedding.dimension {
+        Some(dimension) => Arc::new(Shortened::new(embedder, dimension)?),
+        None => embedder,
+    })
 }
 
 fn local_model(config: &Config, name: &str) -> Result<LocalModel> {
@@ -219,7 +223,7 @@ fn local_model(config: &Config, name: &str) -> Result<LocalModel> {
         folder: absolute(&config.models.join(name))?,
         name: name.to_owned(),
         onnxruntime: absolute(&config.onnxruntime)?,
-        threads: config.embedding_threads,
+        threads: config.embedding.threads,
     })
 }
 

@@ -16,11 +16,14 @@ use crate::error::{Error, Result};
 
 mod address;
 mod chunks;
+mod embedding;
 mod rerank;
 
 pub use address::without_password;
 use address::{is_web_address, web_address};
 use chunks::ChunkSettings;
+pub use embedding::Embedding;
+use embedding::EmbeddingSettings;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
 
@@ -42,10 +45,8 @@ pub struct Config {
     pub models: PathBuf,
     /// The ONNX Runtime library.
     pub onnxruntime: PathBuf,
-    /// Name of the embedding model.
-    pub embedding_model: String,
-    /// Threads of the embedding model, at least 1.
-    pub embedding_threads: usize,
+    /// What makes vectors.
+    pub embedding: Embedding,
     /// The Qdrant server; none means the engine in process.
     pub qdrant_url: Option<String>,
     /// Its key.
@@ -178,13 +179,6 @@ struct Settings {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct EmbeddingSettings {
-    model: Option<String>,
-    threads: Option<NonZeroUsize>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct QdrantSettings {
     #[serde(deserialize_with = "web_address")]
     url: Option<String>,
@@ -269,8 +263,7 @@ impl Settings {
             onnxruntime: self
                 .onnxruntime
                 .unwrap_or_else(|| ".portolan/lib/libonnxruntime.so".into()),
-            embedding_model: self.embedding.model.unwrap_or_else(|| "all-MiniLM-L6-v2".into()),
-            embedding_threads: count(self.embedding.threads, cores),
+            embedding: self.embedding.resolve(cores),
             qdrant_url: self.qdrant.url,
             qdrant_api_key: secret(self.qdrant.api_key),
             gateway_url: gateway.trim_end_matches('/').to_owned(),
@@ -352,9 +345,8 @@ fn expected(key: &str) -> Option<&'static str> {
         "url" => Some("a URL that begins with `http://` or `https://`"),
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
-        "threads" | "body_bytes" | "streams" | "searches" | "connections" | "collections" | "budget_ms" => {
-            Some("a whole number from 1")
-        }
+        "threads" | "dimension" | "body_bytes" | "streams" | "searches" | "connections" | "collections"
+        | "budget_ms" => Some("a whole number from 1"),
         "drain_seconds" => Some("a whole number from 0"),
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),

@@ -71,7 +71,7 @@ async fn checks(config: &Config) -> Vec<Check> {
         writable(&config.data),
     )];
     let embedder = app::embedder(config).await;
-    let model = format!("embedding model {}", config.embedding_model);
+    let model = format!("embedding model {}", config.embedding.model);
     checks.push(Check::new(
         model,
         embedder.map(|_| ()).map_err(|error| error.to_string()),

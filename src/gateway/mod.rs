@@ -4,6 +4,7 @@ pub mod config;
 pub mod cross_encoder;
 pub mod failure;
 pub mod local;
+pub mod matryoshka;
 pub mod peer;
 pub mod portkey;
 pub mod reach;
