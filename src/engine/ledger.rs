@@ -84,8 +84,12 @@ impl Ledger {
             .collect()
     }
 
-    /// Writes down that exactly these came from `key`, all or nothing.
+    /// Writes down that exactly these came from `key`, all or nothing, unless it says so already.
     pub fn set(&mut self, key: &str, documents: Documents, file: &Path) -> Result<()> {
+        let is_written = |own: &Documents| *own == documents;
+        if self.0.get(key).map_or(documents.0.is_empty(), is_written) {
+            return Ok(());
+        }
         self.0.insert(key.to_owned(), documents);
         let bytes = serde_json::to_vec(self).map_err(|error| Error::Internal(error.to_string()))?;
         durable::write(file, &bytes).map_err(|error| Error::storage("cannot write the list of sources", error))

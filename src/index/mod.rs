@@ -12,6 +12,7 @@ mod display;
 pub mod durable;
 pub mod edge;
 mod embeddings;
+mod entries;
 pub mod filter;
 mod folder;
 pub mod fusion;
