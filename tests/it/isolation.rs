@@ -34,7 +34,7 @@ pub fn fragile(folder: &Path) -> Parsers {
 }
 
 pub fn starts(folder: &Path) -> usize {
-    std::fs::read(folder.join("starts")).unwrap().len()
+    std::fs::read(folder.join("starts")).map_or(0, |lines| lines.len())
 }
 
 /// Kind, name and detail of the one error.

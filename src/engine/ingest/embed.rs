@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use indexer::chunk::Chunking;
 use indexer::fingerprint;
+use tokio::time::Instant;
 
 use super::IngestRun;
 use super::flow::{self, Flow, Task};
@@ -78,11 +79,11 @@ impl Group {
 }
 
 impl Flow {
-    /// Whether the embedder can take more: it is idle, or there is enough to keep it busy for a while.
+    /// Whether the embedder is to have more: there is enough for a while, or it is idle and nothing more comes soon.
     fn feeds_embedder(&self) -> bool {
         let waiting: usize = self.parsed.iter().map(|one| one.chunks.len()).sum();
         match self.groups.len() {
-            0 => !self.parsed.is_empty(),
+            0 => waiting >= EMBED || (!self.parsed.is_empty() && self.is_gathered()),
             AT_EMBEDDER.. => false,
             _ => waiting >= EMBED,
         }
@@ -97,6 +98,7 @@ impl Flow {
             chunks += one.chunks.len();
             some.push(one);
         }
+        self.waiting = (!self.parsed.is_empty()).then(Instant::now);
         some
     }
 
@@ -163,7 +165,7 @@ impl IngestRun {
                 self.record.bytes_done += ticket.bytes;
             }
             self.flow.ready.extend(ready);
-            self.flow.since.get_or_insert_with(tokio::time::Instant::now);
+            self.flow.since.get_or_insert_with(Instant::now);
             self.flow.made[0].extend(made);
         }
         Ok(())

@@ -22,6 +22,8 @@ use crate::store::JobError;
 
 /// Documents that are parsed ahead of the embedder.
 const AHEAD: usize = 256;
+/// How long a document waits for others to be embedded with.
+const GATHER: Duration = Duration::from_millis(250);
 /// Chunks that are published as one.
 const BATCH: usize = 1_024;
 /// How long a document waits for others to be published with.
@@ -43,6 +45,8 @@ pub(super) struct Flow {
     pub parsing: VecDeque<Parsing>,
     /// What waits for the embedder.
     pub parsed: VecDeque<Parsed>,
+    /// When the first of it came.
+    pub waiting: Option<Instant>,
     /// What the embedder is at.
     pub groups: VecDeque<Group>,
     /// What waits to be published.
@@ -74,6 +78,7 @@ impl Flow {
             budget,
             parsing: VecDeque::new(),
             parsed: VecDeque::new(),
+            waiting: None,
             groups: VecDeque::new(),
             ready: Vec::new(),
             since: None,
@@ -156,12 +161,25 @@ impl Flow {
         Poll::Pending
     }
 
-    /// Resolves when what is ready has waited for long enough.
-    async fn late(since: Option<Instant>) {
-        match since {
-            Some(since) => sleep_until(since + COMMIT).await,
-            None => pending().await,
-        }
+    /// Whether what was parsed has waited for others for long enough.
+    pub fn is_gathered(&self) -> bool {
+        let is_late = self.waiting.is_some_and(|since| since.elapsed() >= GATHER);
+        is_late || (self.is_ending && self.parsing.is_empty())
+    }
+
+    /// When something is to begin because it has waited for long enough.
+    fn late(&self, is_paused: bool) -> Option<Instant> {
+        let embed = self.waiting.filter(|_| self.groups.is_empty() && !is_paused);
+        let publish = self.since.filter(|_| self.publishing.is_none());
+        let (embed, publish) = (embed.map(|since| since + GATHER), publish.map(|since| since + COMMIT));
+        embed.into_iter().chain(publish).min()
+    }
+}
+
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
     }
 }
 
@@ -210,19 +228,20 @@ impl IngestRun {
 
     /// One step: the outcome of `work` when that came first.
     async fn next<T>(&mut self, work: Pin<&mut impl Future<Output = T>>) -> Result<Option<T>> {
-        if !self.wished.is_paused()? {
+        let is_paused = self.wished.is_paused()?;
+        if !is_paused {
             self.embed().await?;
         }
         if self.flow.is_due() {
             self.publish()?;
         }
-        let waits = self.flow.since.filter(|_| self.flow.publishing.is_none());
+        let late = self.flow.late(is_paused);
         let moved = tokio::select! {
             biased;
             wish = self.wished.changes() => return wish.map(|()| None),
             outcome = work => return Ok(Some(outcome)),
             moved = self.flow.moved() => moved?,
-            () = Flow::late(waits) => return Ok(None),
+            () = passed(late) => return Ok(None),
         };
         match moved {
             Moved::Parsed(parsed) => self.parsed(parsed)?,

@@ -2,6 +2,7 @@
 
 use indexer::fingerprint;
 use indexer::types::{Chunk, Document, DocumentId};
+use tokio::time::Instant;
 
 use super::flow::{self, Task};
 use super::{IngestRun, Put, hidden, stale};
@@ -123,6 +124,7 @@ impl IngestRun {
                     ticket,
                 };
                 self.flow.parsed.push_back(parsed);
+                self.flow.waiting.get_or_insert_with(Instant::now);
                 return Ok(());
             }
             Err(fault) => fault,
