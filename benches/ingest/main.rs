@@ -12,12 +12,13 @@
 //! bench index /tmp/pages /tmp/c --embedder free --lexical # no vectors either
 //! ```
 //!
-//! The model is that of `make run`; PORTOLAN_MODELS and ORT_DYLIB_PATH name others. `cpu_s` and `memory` are of this
+//! The model is that of `make run`; `PORTOLAN_MODELS` and `ORT_DYLIB_PATH` name others. `cpu_s` and `memory` are of this
 //! process, `parsers` of its children.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::struct_field_names,
     missing_docs,
     reason = "a bench stops at the first surprise"
 )]
@@ -107,10 +108,8 @@ fn main() {
                 Kinds::Model => Arc::new(local()),
                 Kinds::Free => Arc::new(Free),
             };
-            let vectors: Option<VectorFactory> = match lexical {
-                true => Some(Box::new(|_, _| Ok(Arc::new(NoVectors)))),
-                false => None,
-            };
+            let nowhere: VectorFactory = Box::new(|_, _| Ok(Arc::new(NoVectors)));
+            let vectors = lexical.then_some(nowhere);
             runtime.block_on(index(&folder, parts(data, embedder, vectors), searches))
         }
         None => return println!("ingest: name a step; `cargo bench --bench ingest -- --help` tells which"),

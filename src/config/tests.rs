@@ -1,5 +1,7 @@
 //! What a wrong setting says, and which of two settings wins.
 
+use std::time::Duration;
+
 use super::*;
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config> {

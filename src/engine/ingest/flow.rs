@@ -64,7 +64,7 @@ pub(super) struct Flow {
 /// What has come about.
 pub(super) enum Moved {
     /// Of the first that was being parsed.
-    Parsed(parsers::Parsed),
+    Parsed(Box<parsers::Parsed>),
     /// Of the group at that place.
     Embedded(usize, Vec<Indexed>),
     /// What could not be published.
@@ -156,7 +156,7 @@ impl Flow {
         if let Some(first) = self.parsing.front_mut()
             && let Poll::Ready(parsed) = ended(&mut first.task, context)
         {
-            return Poll::Ready(parsed.map(Moved::Parsed));
+            return Poll::Ready(parsed.map(|parsed| Moved::Parsed(Box::new(parsed))));
         }
         Poll::Pending
     }
@@ -244,7 +244,7 @@ impl IngestRun {
             () = passed(late) => return Ok(None),
         };
         match moved {
-            Moved::Parsed(parsed) => self.parsed(parsed)?,
+            Moved::Parsed(parsed) => self.parsed(*parsed)?,
             Moved::Embedded(at, embedded) => self.embedded(at, embedded).await?,
             Moved::Published(refused) => self.published(refused),
         }
