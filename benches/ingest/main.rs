@@ -110,7 +110,10 @@ fn main() {
             };
             let nowhere: VectorFactory = Box::new(|_, _| Ok(Arc::new(NoVectors)));
             let vectors = lexical.then_some(nowhere);
-            runtime.block_on(index(&folder, parts(data, embedder, vectors), searches))
+            runtime.block_on(async {
+                let parts = parts(data, embedder, vectors).await;
+                index(&folder, parts, searches).await
+            })
         }
         None => return println!("ingest: name a step; `cargo bench --bench ingest -- --help` tells which"),
     };
@@ -168,14 +171,14 @@ fn texts(folder: &Path, count: usize) -> Vec<String> {
     texts
 }
 
-fn parts(data: PathBuf, embedder: Arc<dyn Embedder>, vectors: Option<VectorFactory>) -> Parts {
+async fn parts(data: PathBuf, embedder: Arc<dyn Embedder>, vectors: Option<VectorFactory>) -> Parts {
     std::fs::create_dir_all(&data).unwrap();
     let reranking = Reranking {
         kind: Kind::LateInteraction,
         weight: 0.4,
         budget: Duration::from_millis(100),
     };
-    let store = futures::executor::block_on(Store::open(&data.join("portolan.sqlite")));
+    let store = Store::open(&data.join("portolan.sqlite")).await;
     Parts {
         data,
         buckets: BTreeMap::new(),

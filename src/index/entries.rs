@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{IndexWriter, TantivyDocument};
 
+use super::given::Words;
 use super::language::Language;
 use super::lexical::{Fields, failed};
 use super::publish::Replacement;
@@ -69,49 +69,33 @@ fn entry(fields: Fields, (document, language): (&Document, Language), chunk: &Ch
         entry.add_text(fields.principals, principal);
     }
     let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
-    entry.add_pre_tokenized_text(fields.body, body(&text, language));
-    entry.add_pre_tokenized_text(fields.exact, exact(&text));
+    entry.add_text(fields.body, body(&text, language).text());
+    entry.add_text(fields.exact, exact(&text).text());
     entry.add_text(fields.source, serde_json::to_string(chunk).map_err(failed)?);
     Ok(entry)
 }
 
-fn body(text: &str, language: Language) -> PreTokenizedString {
-    let terms = analyse::terms_in(text, language)
-        .into_iter()
-        .enumerate()
-        .filter(|(_, term)| !term.stop);
-    let tokens = terms.map(|(position, term)| token(term.text, position, &term.range));
-    PreTokenizedString {
-        text: String::new(),
-        tokens: tokens.collect(),
+fn body(text: &str, language: Language) -> Words {
+    let mut words = Words::default();
+    for term in analyse::terms_in(text, language).iter().filter(|term| !term.stop) {
+        words.push(&term.text);
     }
+    words
 }
 
 /// Words in their order, and each identifier of several words at the place of its first.
-fn exact(text: &str) -> PreTokenizedString {
-    let words = analyse::words(text);
-    let mut tokens = Vec::with_capacity(words.len());
+fn exact(text: &str) -> Words {
+    let mut words = Words::default();
     let mut identifiers = analyse::identifier_ranges(text).into_iter().peekable();
-    for (position, word) in words.into_iter().enumerate() {
-        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < word.range.end) {
+    for word in analyse::words(text) {
+        let mut push: fn(&mut Words, &str) = Words::push;
+        while let Some((identifier, _)) = identifiers.next_if(|(_, place)| place.start < word.range.end) {
             if identifier != word.text {
-                tokens.push(token(identifier, position, &place));
+                push(&mut words, &identifier);
+                push = Words::push_beside;
             }
         }
-        tokens.push(token(word.text, position, &word.range));
+        push(&mut words, &word.text);
     }
-    PreTokenizedString {
-        text: String::new(),
-        tokens,
-    }
-}
-
-fn token(text: String, position: usize, range: &std::ops::Range<usize>) -> Token {
-    Token {
-        offset_from: range.start,
-        offset_to: range.end,
-        position,
-        text,
-        position_length: 1,
-    }
+    words
 }
