@@ -178,10 +178,11 @@ impl Outline {
 
     /// Writes down what there is beside what there was: nothing is to be deleted yet.
     pub fn keep(&mut self) -> Result<()> {
-        self.ahead = false;
         let mut all = self.before.clone();
         all.extend(self.own());
-        self.write(all)
+        self.write(all)?;
+        self.ahead = false;
+        Ok(())
     }
 
     /// Writes down what there is once the rest is deleted.
@@ -200,8 +201,9 @@ impl Outline {
 
     fn write(&mut self, mut documents: BTreeMap<String, Option<Told>>) -> Result<()> {
         documents.extend(self.others.clone());
+        self.ledger.set(&self.key, Documents(documents), &self.file)?;
         self.written = Instant::now();
-        self.ledger.set(&self.key, Documents(documents), &self.file)
+        Ok(())
     }
 }
 
