@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_s
 /// Memory that it may ask for, in bytes.
 const MEMORY: u64 = 2 << 30;
 /// By so much it gives way to those who search.
-const NICE: i32 = 5;
+const NICE: i32 = 3;
 
 pub(super) fn run() -> ExitCode {
     let memory = Rlimit {

@@ -14,9 +14,9 @@ use crate::gateway::Embedded;
 /// How long the session is kept when nothing is indexed: it and its work space take more memory than all the rest of an
 /// idle service.
 const IDLE: Duration = Duration::from_secs(20);
-/// By so much the thread, and those that the session makes, give way: to a third of what others get, so that a busy
+/// By so much the thread, and those that the session makes, give way: to half of what others get, so that a busy
 /// machine indexes slowly, but does.
-const NICE: i32 = 5;
+const NICE: i32 = 3;
 
 /// Something to be done with the session, which is loaded when there is something to index.
 type Work = Box<dyn FnOnce(&mut Option<Session>) + Send>;
