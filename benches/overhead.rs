@@ -146,6 +146,7 @@ async fn service(data: &std::path::Path, model: &str) -> (Arc<Engine>, axum::Rou
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
         parsers: portolan::engine::Parsers::here(),
+        in_flight_bytes: 256 << 20,
     };
     let settings = HttpSettings {
         api_key: None,

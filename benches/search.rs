@@ -180,6 +180,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
         parsers: portolan::engine::Parsers::here(),
+        in_flight_bytes: 256 << 20,
     };
     Engine::open(parts).await.unwrap()
 }

@@ -74,6 +74,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
         parsers: Parsers::of_this_program(),
+        in_flight_bytes: config.limits.in_flight_bytes,
     };
     Engine::bounded(parts, config.limits.collections).await
 }

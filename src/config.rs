@@ -6,7 +6,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use indexer::chunk::Chunking;
 use serde::Deserialize;
@@ -17,6 +16,7 @@ use crate::error::{Error, Result};
 mod address;
 mod chunks;
 mod embedding;
+mod limits;
 mod rerank;
 
 pub use address::without_password;
@@ -24,6 +24,8 @@ use address::{is_web_address, web_address};
 use chunks::ChunkSettings;
 pub use embedding::Embedding;
 use embedding::EmbeddingSettings;
+use limits::LimitSettings;
+pub use limits::Limits;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
 
@@ -74,23 +76,6 @@ pub struct Config {
 pub struct Evidence {
     /// Decline when the evidence's strength, 0 to 1, is below this.
     pub decline_below: f32,
-}
-
-/// How much is accepted at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a request's body.
-    pub body_bytes: usize,
-    /// Chats at once.
-    pub streams: usize,
-    /// Searches at once.
-    pub searches: usize,
-    /// Connections at once.
-    pub connections: usize,
-    /// Collections that requests and commands may come to.
-    pub collections: usize,
-    /// How long open streams may go on after the signal to stop.
-    pub drain: Duration,
 }
 
 /// A key or password. It never shows in `Debug`.
@@ -200,17 +185,6 @@ struct EvidenceSettings {
     decline_below: Option<f32>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitSettings {
-    body_bytes: Option<NonZeroUsize>,
-    streams: Option<NonZeroUsize>,
-    searches: Option<NonZeroUsize>,
-    connections: Option<NonZeroUsize>,
-    collections: Option<NonZeroUsize>,
-    drain_seconds: Option<u32>,
-}
-
 impl Settings {
     fn overlay(&mut self, environment: &BTreeMap<String, String>) -> Result<()> {
         let text = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
@@ -248,7 +222,6 @@ impl Settings {
     }
 
     fn resolve(self, environment: BTreeMap<String, String>) -> Result<Config> {
-        let count = |given: Option<NonZeroUsize>, otherwise: usize| given.map_or(otherwise, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let secret = |given: Option<String>| given.filter(|secret| !secret.is_empty()).map(Secret);
         let gateway = self.gateway.url.unwrap_or_else(|| "http://127.0.0.1:8787/v1".into());
@@ -274,14 +247,7 @@ impl Settings {
                 decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
             chunking: self.chunks.resolve(),
-            limits: Limits {
-                body_bytes: count(self.limits.body_bytes, 32 * 1024 * 1024),
-                streams: count(self.limits.streams, 1_000),
-                searches: count(self.limits.searches, 256),
-                connections: count(self.limits.connections, 2_048),
-                collections: count(self.limits.collections, 1_000),
-                drain: Duration::from_secs(self.limits.drain_seconds.unwrap_or(10).into()),
-            },
+            limits: self.limits.resolve(),
             environment: Environment(environment),
         })
     }
@@ -346,6 +312,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
         "threads" | "dimension" | "body_bytes" | "streams" | "searches" | "connections" | "collections"
+        | "in_flight_bytes"
         | "budget_ms" => Some("a whole number from 1"),
         "drain_seconds" => Some("a whole number from 0"),
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),

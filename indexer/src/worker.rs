@@ -1,7 +1,7 @@
 //! Parsing in a process of its own: a request a document on standard input, an answer a request on standard output.
 //!
 //! A request is the length of its head (4 bytes, little-endian), the head as JSON and the item's bytes; an answer is its
-//! length and JSON.
+//! length and JSON. The text of a chunk is a part of the document's, so it is sent once.
 
 use std::io::{self, Read, Write};
 
@@ -56,7 +56,15 @@ pub fn request(item: &Item, fingerprint: &str, chunking: Chunking) -> io::Result
 
 /// Reads an answer without its length.
 pub fn answer(bytes: &[u8]) -> io::Result<Answer> {
-    Ok(serde_json::from_slice(bytes)?)
+    let mut answer: Answer = serde_json::from_slice(bytes)?;
+    if let Ok((document, chunks)) = &mut answer {
+        for chunk in chunks {
+            let text = document.text.get(chunk.span.clone());
+            text.ok_or_else(|| io::Error::other("a chunk lies outside of its document"))?
+                .clone_into(&mut chunk.text);
+        }
+    }
+    Ok(answer)
 }
 
 /// Answers requests until there are no more.
@@ -80,7 +88,11 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
             target_bytes: head.target_bytes,
             context: head.context,
         };
-        output.write_all(&frame(&work(&item, &head.fingerprint, chunking))?)?;
+        let mut answer = work(&item, &head.fingerprint, chunking);
+        for chunk in answer.iter_mut().flat_map(|(_, chunks)| chunks) {
+            chunk.text.clear();
+        }
+        output.write_all(&frame(&answer)?)?;
         output.flush()?;
     }
 }

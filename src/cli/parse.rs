@@ -3,10 +3,12 @@
 use std::io::{stdin, stdout};
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 
 /// Memory that it may ask for, in bytes.
 const MEMORY: u64 = 2 << 30;
+/// By so much it gives way to those who search.
+const NICE: i32 = 3;
 
 pub(super) fn run() -> ExitCode {
     let memory = Rlimit {
@@ -26,6 +28,8 @@ pub(super) fn run() -> ExitCode {
     if limited.is_err() {
         return ExitCode::FAILURE;
     }
+    // Where that is not allowed, it is only less polite.
+    let _ = nice(NICE);
     match indexer::worker::serve(stdin().lock(), stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

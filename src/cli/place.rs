@@ -275,6 +275,7 @@ mod tests {
             decline_below: 0.5,
             chunking: indexer::chunk::Chunking::default(),
             parsers: crate::engine::Parsers::here(),
+            in_flight_bytes: 256 << 20,
         };
         let engine = Engine::open(parts).await.unwrap();
         engine.open_collection("default").await.unwrap();

@@ -1,5 +1,7 @@
 //! What a wrong setting says, and which of two settings wins.
 
+use std::time::Duration;
+
 use super::*;
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<Config> {
@@ -25,7 +27,7 @@ fn a_wrong_file_is_named_with_line_key_and_mend() {
         "data = \"x\"\n[limits]\nstream = 3\n",
         &[],
         "`portolan.toml`, line 3, key `stream`: unknown field `stream`, expected one of `body_bytes`, `streams`, \
-         `searches`, `connections`, `collections`, `drain_seconds`",
+         `searches`, `connections`, `collections`, `in_flight_bytes`, `drain_seconds`",
     );
     check(
         "[limits]\n\nstreams = \"many\"\n",
@@ -84,13 +86,15 @@ fn a_wrong_variable_is_named_without_its_value() {
 
 #[test]
 fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
-    let text = "listen = \"0.0.0.0:1\"\ndata = \"here\"\n[gateway]\nurl = \"http://g/v1/\"\n[limits]\nstreams = 7\n";
+    let text = "listen = \"0.0.0.0:1\"\ndata = \"here\"\n[gateway]\nurl = \"http://g/v1/\"\n[limits]\nstreams = 7\n\
+                in_flight_bytes = 9\n";
     let config = load(text, &[("PORTOLAN_DATA", "there"), ("PORTOLAN_MODELS", "")]).expect("it is right");
     assert_eq!(config.data, Path::new("there"));
     assert_eq!(config.listen.to_string(), "0.0.0.0:1");
     assert_eq!(config.models, Path::new(".portolan/models"));
     assert_eq!(config.gateway_url, "http://g/v1");
     assert_eq!((config.limits.streams, config.limits.searches), (7, 256));
+    assert_eq!(config.limits.in_flight_bytes, 9);
     assert_eq!(config.environment["PORTOLAN_DATA"], "there");
 }
 

@@ -1,30 +1,32 @@
 //! Items to published documents: fingerprint, parse, chunk, embed, publish, with a job that tells how far it is.
 
 mod embed;
+mod flow;
 mod outline;
 mod pace;
+mod publish;
 mod puts;
 mod source;
+mod take;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indexer::chunk::Chunking;
-use indexer::fingerprint;
-use indexer::types::{Chunk, Document, DocumentId, Item};
+use indexer::types::Item;
 use tokio::sync::mpsc;
 
-use crate::engine::changes::{Change, Known};
+use crate::engine::Engine;
+use crate::engine::changes::Known;
 use crate::engine::quarantine::Quarantine;
 use crate::engine::removals::Accepted;
 use crate::engine::wishes::Wished;
-use crate::engine::{Engine, parsers};
 use crate::error::{Error, Result};
+use crate::index::Collection;
 use crate::index::work::blocking;
-use crate::index::{Collection, Replacement};
 use crate::store::{ErrorKind, JobRecord, JobState};
-use crate::types::{Expected, Reader};
+use crate::types::Reader;
+use flow::Flow;
 pub(crate) use outline::Ground;
 pub use outline::Indexing;
 pub(in crate::engine) use outline::{Outline, failed};
@@ -32,10 +34,6 @@ use pace::Pace;
 use puts::Line;
 pub use puts::{Feed, Put, stale};
 
-/// Chunks that are published as one.
-const BATCH: usize = 256;
-/// Chunks that are embedded as one: few enough that the job is seen to move.
-const EMBED: usize = 64;
 /// How often a job tells how far it is, at least while it goes from document to document.
 const PULSE: Duration = Duration::from_millis(500);
 /// Up to here a scan of the vectors is as quick as an index of them.
@@ -90,7 +88,8 @@ impl Engine {
         let place = self
             .queue()
             .clone()
-            .try_acquire_many_owned(work.weight())
+            // Of what is larger than the queue, one at a time.
+            .try_acquire_many_owned(work.weight().min(self.queue_kib()))
             .map_err(|_| Error::Overloaded {
                 detail: "too much waits to be indexed; send it again later".into(),
                 retry_after: Duration::from_secs(5),
@@ -110,13 +109,9 @@ impl Engine {
             quarantine: Quarantine::default(),
             collection,
             record,
-            accepted: self.removals.accept(),
+            accepted: Arc::new(self.removals.accept()),
             reader,
-            expected: None,
-            expectations: Vec::new(),
-            moved: BTreeMap::new(),
-            parsed: Vec::new(),
-            ready: Vec::new(),
+            flow: Flow::of(self.in_flight_bytes()),
             started: Instant::now(),
             told: Instant::now(),
             pace: Pace::default(),
@@ -139,7 +134,8 @@ impl Engine {
     }
 }
 
-/// One job under way.
+/// One job under way: it takes items in their order and hands them from stage to stage. What takes time goes on
+/// beside it (`flow`).
 struct IngestRun {
     engine: Arc<Engine>,
     collection: Arc<Collection>,
@@ -148,31 +144,15 @@ struct IngestRun {
     /// Of the source, when it is one that is indexed.
     outline: Option<Outline>,
     record: JobRecord,
-    accepted: Accepted,
+    accepted: Arc<Accepted>,
     wished: Wished,
     /// On whose behalf documents are written.
     reader: Reader,
-    /// What must hold of the version that the item under way replaces, and the line that it stands in.
-    expected: Option<Wanted>,
-    /// The same of what waits to be published, by document and fingerprint.
-    expectations: Vec<(DocumentId, String, Wanted)>,
-    /// Documents that were moved, and from which one.
-    moved: BTreeMap<DocumentId, DocumentId>,
-    parsed: Vec<Parsed>,
-    ready: Vec<Replacement>,
+    flow: Flow,
     started: Instant,
     /// When the record was last written down.
     told: Instant,
     pace: Pace,
-}
-
-/// A document that waits for its vectors.
-struct Parsed {
-    document: Document,
-    chunks: Vec<Chunk>,
-    change: Change,
-    /// Of the file.
-    bytes: u64,
 }
 
 impl IngestRun {
@@ -226,110 +206,6 @@ impl IngestRun {
         }
     }
 
-    /// Parses one item when it is new or changed.
-    async fn take(&mut self, item: Item) -> Result<()> {
-        self.wished.go().await?;
-        let bytes = item.bytes.len() as u64;
-        // It may have come while this job waited. Who may not read it must not learn either whether it is the same.
-        if self.collection.is_hidden(DocumentId::of(&item.uri), &self.reader) {
-            self.record
-                .add_error(ErrorKind::Hidden, item.uri.clone(), hidden(&item.uri));
-            return self.done(bytes).await;
-        }
-        let print = fingerprint::of(&item, self.engine.chunking());
-        let (change, before) = self.known.take(&item.uri, &print);
-        let uri = item.uri.clone();
-        if let Some((expected, line)) = self.expected.take() {
-            if !expected.admits(before.as_deref()) {
-                self.record
-                    .add_error(ErrorKind::Version, &uri, stale(before.as_deref()));
-                self.known.put_back(uri, before);
-                return self.done(bytes).await;
-            }
-            let wanted = (expected, line);
-            self.expectations.push((DocumentId::of(&uri), print.clone(), wanted));
-        }
-        if change == Change::Unchanged {
-            self.record.unchanged += 1;
-            return self.done(bytes).await;
-        }
-        match self.parse(item, print).await? {
-            Ok((document, chunks)) => {
-                if let Change::Moved(from) = &change {
-                    self.moved.insert(document.id, DocumentId::of(from));
-                }
-                self.parsed.push(Parsed {
-                    document,
-                    chunks,
-                    change,
-                    bytes,
-                });
-            }
-            Err((kind, detail)) => {
-                self.record.add_error(kind, uri.clone(), detail);
-                self.known.put_back(uri, before);
-                self.record.bytes_done += bytes;
-            }
-        }
-        if self.parsed.iter().map(|one| one.chunks.len()).sum::<usize>() >= EMBED {
-            self.embed().await?;
-        }
-        if self.ready.iter().map(|one| one.chunks.len()).sum::<usize>() >= BATCH {
-            self.flush().await?;
-        }
-        self.tell().await
-    }
-
-    /// The document and its chunks, or what is wrong with the item.
-    async fn parse(&mut self, item: Item, print: String) -> Result<parsers::Parsed> {
-        let uri = item.uri.clone();
-        if let Some(held) = self.quarantine.holds(&uri, &print) {
-            return Ok(Err((held.kind, held.reason)));
-        }
-        let engine = self.engine.clone();
-        let parsing = engine.parsers().parse(item, print.clone(), engine.chunking());
-        let parsed = self.wished.unless_stopped(parsing).await?;
-        match &parsed {
-            Err((kind @ (ErrorKind::Crashed | ErrorKind::TimedOut), reason)) => {
-                let held = format!("{reason}; it is in quarantine until it or the parser changes");
-                if self.quarantine.add(&uri, print, *kind, held.clone())? {
-                    return Ok(Err((*kind, held)));
-                }
-            }
-            _ => self.quarantine.release(&uri)?,
-        }
-        Ok(parsed)
-    }
-
-    /// Embeds and publishes all that waits.
-    async fn flush(&mut self) -> Result<()> {
-        self.embed().await?;
-        self.publish().await
-    }
-
-    async fn publish(&mut self) -> Result<()> {
-        let mut ready = std::mem::take(&mut self.ready);
-        if ready.is_empty() {
-            return Ok(());
-        }
-        self.wished.keeps_collection()?;
-        if let Some(outline) = &mut self.outline {
-            outline.begin()?;
-        }
-        let engine = Arc::clone(&self.engine);
-        let _turn = engine.publishing().lock().await;
-        let collection = Arc::clone(&self.collection);
-        let name = collection.name();
-        ready.retain(|one| !self.accepted.is_removed(name, one.document.id));
-        self.drop_hidden(&mut ready);
-        self.drop_stale(&mut ready);
-        // Only now: nobody changes a document while this is held.
-        for one in &mut ready {
-            self.repatch(one)?;
-        }
-        collection.publish(ready, Vec::new()).await
-    }
-
     /// Goes on from a document of so many bytes.
     async fn done(&mut self, bytes: u64) -> Result<()> {
         self.record.bytes_done += bytes;
@@ -356,6 +232,7 @@ impl IngestRun {
     }
 
     async fn end(&mut self, outcome: Result<()>) {
+        self.flow.stop();
         self.record.state = match &outcome {
             Ok(()) => JobState::Done,
             Err(_) if self.wished.is_stopped() => JobState::Cancelled,
@@ -371,24 +248,13 @@ impl IngestRun {
             tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
             self.engine.remember(self.record.clone());
         }
-        // What a cancelled job had embedded is published, and nobody has to wait for that.
-        if self.record.state == JobState::Cancelled
-            && let Err(error) = self.publish().await
-        {
-            tracing::warn!(job = self.record.id, %error, "what a cancelled job had embedded is lost");
+        // What a job that ended early had embedded is published, and nobody has to wait for that.
+        if let Err(error) = self.publish_rest().await {
+            tracing::warn!(job = self.record.id, %error, "what a job had embedded when it ended is lost");
         }
     }
 }
 
-/// What must hold of the version that an item replaces, and the line that it stands in.
-type Wanted = (Expected, Option<u64>);
-
 fn hidden(uri: &str) -> String {
     format!("the document `{uri}` may not be replaced with this key; give yours another name")
-}
-
-fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {
-    let title = &parsed.document.title;
-    let chunks = parsed.chunks.iter();
-    chunks.map(move |chunk| chunking.embedded(title, &chunk.heading_path, &chunk.text))
 }

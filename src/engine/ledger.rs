@@ -84,11 +84,19 @@ impl Ledger {
             .collect()
     }
 
-    /// Writes down that exactly these came from `key`, all or nothing.
+    /// Writes down that exactly these came from `key`, all or nothing, unless it says so already.
     pub fn set(&mut self, key: &str, documents: Documents, file: &Path) -> Result<()> {
-        self.0.insert(key.to_owned(), documents);
-        let bytes = serde_json::to_vec(self).map_err(|error| Error::Internal(error.to_string()))?;
-        durable::write(file, &bytes).map_err(|error| Error::storage("cannot write the list of sources", error))
+        let is_written = |own: &Documents| *own == documents;
+        if self.0.get(key).map_or(documents.0.is_empty(), is_written) {
+            return Ok(());
+        }
+        let mut all = self.0.clone();
+        all.insert(key.to_owned(), documents);
+        let bytes = serde_json::to_vec(&all).map_err(|error| Error::Internal(error.to_string()))?;
+        durable::write(file, &bytes).map_err(|error| Error::storage("cannot write the list of sources", error))?;
+        // Only now: what could not be written is to be written with the next one.
+        self.0 = all;
+        Ok(())
     }
 }
 
@@ -118,6 +126,20 @@ mod tests {
         documents.0.insert("a.md".into(), Some(told));
         ledger.set("/docs", documents.clone(), &file).unwrap();
         assert_eq!(Ledger::read(&file).unwrap().of("/docs"), documents);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_the_next_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("none/sources.json");
+        let mut ledger = Ledger::default();
+        let one = Documents(BTreeMap::from([("a.md".to_owned(), None)]));
+        for _ in 0..2 {
+            ledger.set("/docs", one.clone(), &file).unwrap_err();
+        }
+        std::fs::create_dir(folder.path().join("none")).unwrap();
+        ledger.set("/docs", one.clone(), &file).unwrap();
+        assert_eq!(Ledger::read(&file).unwrap().of("/docs"), one);
     }
 
     #[test]

@@ -66,9 +66,6 @@ pub use plan::Plan;
 pub use views::{CollectionView, RouteView, TargetView, unfiled};
 pub use wishes::Wish;
 
-/// Bytes in flight towards the index, in KiB: 256 MiB.
-const QUEUE_KIB: usize = 256 * 1024;
-
 /// A question for an answer.
 #[derive(Clone, Debug)]
 pub struct Ask {
@@ -124,6 +121,8 @@ pub struct Parts {
     pub chunking: Chunking,
     /// Where they are parsed.
     pub parsers: Parsers,
+    /// Bytes of documents that may wait to be indexed, and as many that may be on their way into an index.
+    pub in_flight_bytes: usize,
 }
 
 /// Search, answers and indexing over the open collections.
@@ -158,7 +157,6 @@ impl Engine {
     /// The same; where there are `most_collections`, no other one is made.
     pub async fn bounded(parts: Parts, most_collections: usize) -> Result<Arc<Self>> {
         let engine = Self {
-            parts,
             most_collections,
             cache: cache::SearchCache::new(),
             runs: runs::Runs::new(),
@@ -168,10 +166,11 @@ impl Engine {
             removals: removals::Removals::default(),
             wishes: wishes::Wishes::default(),
             unwritten: RwLock::default(),
-            queue: Arc::new(tokio::sync::Semaphore::new(QUEUE_KIB)),
+            queue: Arc::new(tokio::sync::Semaphore::new(kib(parts.in_flight_bytes) as usize)),
             opening: tokio::sync::Mutex::default(),
             tasks: tokio_util::task::TaskTracker::new(),
             stopping: tokio_util::sync::CancellationToken::new(),
+            parts,
         };
         engine.open_all().await?;
         Ok(Arc::new(engine))
@@ -208,6 +207,15 @@ impl Engine {
 
     pub(crate) fn parsers(&self) -> &Parsers {
         &self.parts.parsers
+    }
+
+    /// What may wait to be indexed, in KiB.
+    pub(crate) fn queue_kib(&self) -> u32 {
+        kib(self.parts.in_flight_bytes)
+    }
+
+    pub(crate) fn in_flight_bytes(&self) -> usize {
+        self.parts.in_flight_bytes
     }
 
     pub(crate) fn chunking(&self) -> Chunking {
@@ -290,4 +298,8 @@ impl Engine {
             None => Box::new(|_| 1.0),
         }
     }
+}
+
+fn kib(bytes: usize) -> u32 {
+    u32::try_from(bytes / 1024).unwrap_or(u32::MAX).max(1)
 }

@@ -1,5 +1,6 @@
 //! Parsing in child processes, so that a bomb, a loop or a crash costs one file and not the service.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use indexer::types::{Chunk, Document, Item};
 use indexer::worker::{self, Answer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
@@ -20,9 +21,6 @@ use crate::store::ErrorKind;
 const PARSING: Duration = Duration::from_mins(2);
 /// Documents after which a child makes room for a fresh one.
 const WORN: usize = 1_000;
-/// Children that are kept for the next documents.
-const KEPT: usize = 4;
-
 /// A document with its chunks, or of what kind its fault is, and the fault.
 pub(super) type Parsed = std::result::Result<(Document, Vec<Chunk>), (ErrorKind, String)>;
 
@@ -31,6 +29,8 @@ pub struct Parsers {
     /// The program that parses when it is called with `parse`; none parses here.
     program: Option<PathBuf>,
     patience: Duration,
+    /// One for each core: more at once would only take memory.
+    places: Semaphore,
     /// Children that wait for a document.
     idle: Mutex<Vec<Worker>>,
 }
@@ -45,9 +45,11 @@ struct Worker {
 impl Parsers {
     /// Parses in this process, which a hostile document may take with it.
     pub fn here() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self {
             program: None,
             patience: PARSING,
+            places: Semaphore::new(cores),
             idle: Mutex::default(),
         }
     }
@@ -88,6 +90,8 @@ impl Parsers {
             let detail = format!("it has over {megabytes} MB; split it into smaller documents");
             return Ok(Err((ErrorKind::Unparsable, detail)));
         }
+        let place = self.places.acquire().await;
+        let _place = place.map_err(|cause| Error::Internal(cause.to_string()))?;
         let Some(program) = &self.program else {
             let parsed = blocking(move || Ok(worker::work(&item, &print, chunking)));
             let parsed = tokio::time::timeout(self.patience, parsed).await;
@@ -118,9 +122,8 @@ impl Parsers {
         match tokio::time::timeout(self.patience, worker.ask(head, bytes)).await {
             Ok(Ok(answer)) => {
                 worker.parsed += 1;
-                let mut idle = self.idle.lock().await;
-                if worker.parsed < WORN && idle.len() < KEPT {
-                    idle.push(worker);
+                if worker.parsed < WORN {
+                    self.idle.lock().await.push(worker);
                 }
                 Asked::Answered(Box::new(answer))
             }

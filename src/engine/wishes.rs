@@ -64,16 +64,25 @@ pub(super) struct Wished {
 }
 
 impl Wished {
-    /// Waits while the job is to pause; an error when it is to stop.
-    pub async fn go(&mut self) -> Result<()> {
+    /// Whether the job is to begin nothing for now; an error when it is to stop.
+    pub fn is_paused(&self) -> Result<bool> {
+        self.keeps_collection()?;
+        match *self.wish.borrow() {
+            Wish::Go => Ok(false),
+            Wish::Pause => Ok(true),
+            Wish::Stop => Err(stopped()),
+        }
+    }
+
+    /// Resolves when something else is wished; an error when the job is to stop.
+    pub async fn changes(&mut self) -> Result<()> {
         tokio::select! {
             biased;
-            () = self.closing.cancelled() => Err(deleted()),
-            wish = self.wish.wait_for(|wish| *wish != Wish::Pause) => match wish {
-                Ok(wish) if *wish == Wish::Stop => Err(stopped()),
-                _ => Ok(()),
-            },
+            () = self.closing.cancelled() => {}
+            // It is only over with the job.
+            Ok(()) = self.wish.changed() => {}
         }
+        self.is_paused().map(drop)
     }
 
     /// The outcome of `work`, or an error as soon as the job is to stop: then nobody waits for `work`.
@@ -123,10 +132,11 @@ mod tests {
         let wishes = Wishes::default();
         let closing = CancellationToken::new();
         let mut job = wishes.begin("a", closing.clone());
-        assert!(job.go().await.is_ok() && wishes.set("a", Wish::Pause));
+        assert!(!job.is_paused().unwrap() && wishes.set("a", Wish::Pause));
         assert!(!wishes.set("b", Wish::Pause));
+        assert!(job.is_paused().unwrap() && job.changes().await.is_ok());
         {
-            let waiting = job.go();
+            let waiting = job.changes();
             tokio::pin!(waiting);
             assert!(futures::poll!(&mut waiting).is_pending());
             wishes.set("a", Wish::Go);
@@ -135,7 +145,7 @@ mod tests {
         assert!(job.unless_stopped(async { Ok(()) }).await.is_ok());
         wishes.set("a", Wish::Stop);
         wishes.set("a", Wish::Go);
-        assert!(job.go().await.is_err() && job.is_stopped());
+        assert!(job.is_paused().is_err() && job.changes().await.is_err() && job.is_stopped());
         job.unless_stopped(std::future::pending::<Result<()>>())
             .await
             .unwrap_err();
@@ -143,7 +153,7 @@ mod tests {
         let mut other = wishes.begin("c", closing.clone());
         wishes.set("c", Wish::Pause);
         closing.cancel();
-        assert!(other.go().await.is_err(), "a job that pauses keeps no collection");
+        assert!(other.changes().await.is_err(), "a job that pauses keeps no collection");
         other.unless_stopped(async { Ok(()) }).await.unwrap_err();
         drop(job);
         assert!(wishes.of("a").is_none() && !wishes.set("a", Wish::Go));

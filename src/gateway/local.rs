@@ -2,23 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use moka::future::Cache;
-use tokio::task::AbortHandle;
 
 use super::{Embedded, Embedder, TextKind};
 use crate::error::{Error, Result};
+use passages::Passages;
 use session::Session;
 pub(super) use session::tokenizer_files;
 
+mod passages;
 mod session;
 
 /// Texts of one run of the model.
 const BATCH: usize = 8;
-/// How long the session for passages is kept when nothing is indexed.
-const IDLE: Duration = Duration::from_secs(20);
 /// Bytes of questions and their vectors that are kept; a question of ten words has about 18,000.
 const CACHED_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -51,47 +49,6 @@ impl std::fmt::Debug for LocalEmbedder {
     }
 }
 
-/// The session for passages: loaded when there is something to index and let go afterwards, since it and its work
-/// space take more memory than all the rest of an idle service.
-struct Passages {
-    model: LocalModel,
-    session: Arc<Mutex<Option<Session>>>,
-    release: Mutex<Option<AbortHandle>>,
-}
-
-impl Passages {
-    async fn embed(&self, texts: Vec<String>) -> Result<Vec<Embedded>> {
-        self.keep(None);
-        let outcome = embed_sorted(texts, self.runner()).await;
-        let session = Arc::clone(&self.session);
-        let release = tokio::spawn(async move {
-            tokio::time::sleep(IDLE).await;
-            drop(lock(&session).take());
-        });
-        self.keep(Some(release.abort_handle()));
-        outcome
-    }
-
-    fn runner(&self) -> Runner {
-        let (session, model) = (Arc::clone(&self.session), self.model.clone());
-        Arc::new(move |texts| {
-            let mut held = lock(&session);
-            if held.is_none() {
-                *held = Some(Session::load(&model, model.threads.max(1))?);
-            }
-            let session = held.as_mut().ok_or_else(|| Error::Internal("no session".into()))?;
-            session.run(texts)
-        })
-    }
-
-    /// Replaces the pending release.
-    fn keep(&self, release: Option<AbortHandle>) {
-        if let Some(before) = std::mem::replace(&mut *lock(&self.release), release) {
-            before.abort();
-        }
-    }
-}
-
 /// A panic in the library leaves no half-made state that the next run would see.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -114,11 +71,7 @@ impl LocalEmbedder {
         Ok(Self {
             name: model.name.clone(),
             dimension,
-            passages: Passages {
-                model: model.clone(),
-                session: Arc::default(),
-                release: Mutex::default(),
-            },
+            passages: Passages::start(model.clone())?,
             queries: Arc::new(Mutex::new(queries)),
             cache: Cache::builder()
                 .weigher(|text: &String, embedded: &Arc<Embedded>| weight(text, embedded))
@@ -138,25 +91,25 @@ impl LocalEmbedder {
                 places.push(place);
             }
         }
-        let made = embed_sorted(missing.clone(), self.query_runner()).await?;
+        let made = embed_sorted(missing.clone(), |batch| self.run(batch)).await?;
         for ((place, text), one) in places.into_iter().zip(missing).zip(made) {
             self.cache.insert(text, Arc::new(one.clone())).await;
             embedded[place] = one;
         }
         Ok(embedded)
     }
+
+    async fn run(&self, questions: Vec<String>) -> Result<Vec<Embedded>> {
+        let session = Arc::clone(&self.queries);
+        tokio::task::spawn_blocking(move || lock(&session).run(&questions))
+            .await
+            .map_err(|cause| Error::Internal(format!("embedding stopped: {cause}")))?
+    }
 }
 
 /// Bytes of a question in the cache.
 fn weight(text: &str, embedded: &Embedded) -> u32 {
     (text.len() + size_of::<f32>() * (embedded.vector.len() + embedded.tokens.len())) as u32
-}
-
-impl LocalEmbedder {
-    fn query_runner(&self) -> Runner {
-        let session = Arc::clone(&self.queries);
-        Arc::new(move |texts| lock(&session).run(texts))
-    }
 }
 
 impl Embedder for LocalEmbedder {
@@ -185,25 +138,22 @@ impl Embedder for LocalEmbedder {
     }
 }
 
-/// Embeds one batch; computes, so it is called on a blocking thread.
-type Runner = Arc<dyn Fn(&[String]) -> Result<Vec<Embedded>> + Send + Sync>;
-
-/// In the order of `texts`. Those of like length run together, because a batch is padded to its longest.
-async fn embed_sorted(texts: Vec<String>, runner: Runner) -> Result<Vec<Embedded>> {
+/// In the order of `texts`. Those of like length run together, because a batch is padded to its longest. A caller that
+/// goes away stops the work at the next batch.
+async fn embed_sorted<F: Future<Output = Result<Vec<Embedded>>>>(
+    texts: Vec<String>,
+    run: impl Fn(Vec<String>) -> F,
+) -> Result<Vec<Embedded>> {
     let mut vectors = vec![Embedded::default(); texts.len()];
     let mut numbered: Vec<(usize, String)> = texts.into_iter().enumerate().collect();
     numbered.sort_by_key(|(place, text)| (text.len(), *place));
     let mut rest = numbered.into_iter();
     loop {
-        // One blocking task a batch: a caller that goes away stops the work at the next one.
         let (places, batch): (Vec<usize>, Vec<String>) = rest.by_ref().take(BATCH).unzip();
         if batch.is_empty() {
             return Ok(vectors);
         }
-        let runner = Arc::clone(&runner);
-        let made = tokio::task::spawn_blocking(move || runner(&batch))
-            .await
-            .map_err(|cause| Error::Internal(format!("embedding stopped: {cause}")))??;
+        let made = run(batch).await?;
         if made.len() != places.len() {
             return Err(Error::Internal(format!(
                 "{} vectors for {} texts",

@@ -14,6 +14,7 @@ use tantivy::{
 
 use super::asked::Asked;
 use super::directory::Directory;
+use super::given::{self, Given};
 use super::ids::Ids;
 use super::language::{self, Language};
 use super::{Statistics, ask, cards};
@@ -96,9 +97,8 @@ pub(super) fn failed(cause: impl std::fmt::Display) -> Error {
 
 fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
-    // Both fields are given as tokens; the name only has to be known to tantivy.
     let indexed = |option| {
-        let indexing = TextFieldIndexing::default().set_tokenizer("raw");
+        let indexing = TextFieldIndexing::default().set_tokenizer(given::NAME);
         TextOptions::default().set_indexing_options(indexing.set_index_option(option))
     };
     let fields = Fields {
@@ -132,6 +132,7 @@ impl Lexical {
         };
         let builder = Index::builder().schema(schema).settings(settings);
         let index = builder.open_or_create(directory).map_err(failed)?;
+        index.tokenizers().register(given::NAME, Given::default());
         let builder = index.reader_builder().reload_policy(ReloadPolicy::Manual);
         let reader: IndexReader = builder.try_into().map_err(failed)?;
         let searcher = reader.searcher();

@@ -12,9 +12,11 @@ mod display;
 pub mod durable;
 pub mod edge;
 mod embeddings;
+mod entries;
 pub mod filter;
 mod folder;
 pub mod fusion;
+mod given;
 mod ids;
 pub mod language;
 pub mod lexical;
@@ -56,7 +58,7 @@ use vectors::VectorStore;
 /// Version of `analyse`; another one finds other words, so it needs a new index.
 pub const ANALYSER: &str = "unicode-languages-2";
 /// Version of the fields in tantivy and of the payload of a vector.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Documents with chunks without a vector.
 type Incomplete = Mutex<BTreeSet<DocumentId>>;

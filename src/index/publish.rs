@@ -6,16 +6,14 @@ use std::sync::Arc;
 
 use tantivy::directory::error::LockError;
 use tantivy::indexer::NoMergePolicy;
-use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{IndexWriter, SegmentMeta, TantivyDocument, TantivyError, Term};
+use tantivy::{IndexWriter, SegmentMeta, TantivyError, Term};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::embeddings::{Embeddings, TextHash};
-use super::language::Language;
 use super::lexical::{Fields, Lexical, failed};
 use super::tokens::{Sketch, TokenStore};
 use super::vectors::{Point, VectorStore};
-use super::{analyse, cards, embeddings, filter, suggest, tokens};
+use super::{cards, embeddings, entries, tokens};
 use crate::error::{Error, Result};
 use crate::types::{Chunk, ChunkId, Document, DocumentId};
 
@@ -304,94 +302,7 @@ fn write(
     for document in removals.iter().chain(batch.keys()) {
         writer.delete_term(Term::from_field_text(fields.document, &document.to_string()));
     }
-    for Replacement { document, chunks, .. } in batch.values() {
-        writer.add_document(record(fields, document)?).map_err(failed)?;
-        let language = Language::of(document);
-        for chunk in chunks {
-            writer
-                .add_document(entry(fields, (document, language), chunk)?)
-                .map_err(failed)?;
-        }
-    }
+    entries::add(fields, writer, &batch.values().collect::<Vec<_>>(), THREADS)?;
     writer.commit().map_err(failed)?;
     Ok(())
-}
-
-fn record(fields: Fields, document: &Document) -> Result<TantivyDocument> {
-    let mut record = TantivyDocument::default();
-    record.add_u64(fields.owner, 0);
-    for entry in suggest::entries(document) {
-        record.add_text(fields.suggest, entry);
-    }
-    for principal in filter::principal_words(&document.principals) {
-        record.add_text(fields.principals, principal);
-    }
-    record.add_text(fields.document, document.id.to_string());
-    record.add_text(fields.record, document.id.to_string());
-    record.add_text(fields.source, serde_json::to_string(document).map_err(failed)?);
-    Ok(record)
-}
-
-fn entry(fields: Fields, (document, language): (&Document, Language), chunk: &Chunk) -> Result<TantivyDocument> {
-    let mut entry = TantivyDocument::default();
-    let (high, low) = chunk.id.0.as_u64_pair();
-    entry.add_text(fields.document, document.id.to_string());
-    entry.add_text(fields.chunk, chunk.id.to_string());
-    entry.add_text(fields.language, language.code());
-    entry.add_u64(fields.high, high);
-    entry.add_u64(fields.low, low);
-    entry.add_u64(fields.owner, document.id.0.as_u64_pair().0);
-    entry.add_u64(fields.ordinal, u64::from(chunk.ordinal));
-    for fact in filter::facts(&document.metadata) {
-        entry.add_text(fields.facts, fact);
-    }
-    for principal in filter::principal_words(&document.principals) {
-        entry.add_text(fields.principals, principal);
-    }
-    let text = Chunk::embedded_text(&document.title, &chunk.heading_path, &chunk.text);
-    entry.add_pre_tokenized_text(fields.body, body(&text, language));
-    entry.add_pre_tokenized_text(fields.exact, exact(&text));
-    entry.add_text(fields.source, serde_json::to_string(chunk).map_err(failed)?);
-    Ok(entry)
-}
-
-fn body(text: &str, language: Language) -> PreTokenizedString {
-    let terms = analyse::terms_in(text, language)
-        .into_iter()
-        .enumerate()
-        .filter(|(_, term)| !term.stop);
-    let tokens = terms.map(|(position, term)| token(term.text, position, &term.range));
-    PreTokenizedString {
-        text: String::new(),
-        tokens: tokens.collect(),
-    }
-}
-
-/// Words in their order, and each identifier of several words at the place of its first.
-fn exact(text: &str) -> PreTokenizedString {
-    let words = analyse::words(text);
-    let mut tokens = Vec::with_capacity(words.len());
-    let mut identifiers = analyse::identifier_ranges(text).into_iter().peekable();
-    for (position, word) in words.into_iter().enumerate() {
-        while let Some((identifier, place)) = identifiers.next_if(|(_, place)| place.start < word.range.end) {
-            if identifier != word.text {
-                tokens.push(token(identifier, position, &place));
-            }
-        }
-        tokens.push(token(word.text, position, &word.range));
-    }
-    PreTokenizedString {
-        text: String::new(),
-        tokens,
-    }
-}
-
-fn token(text: String, position: usize, range: &std::ops::Range<usize>) -> Token {
-    Token {
-        offset_from: range.start,
-        offset_to: range.end,
-        position,
-        text,
-        position_length: 1,
-    }
 }

@@ -115,7 +115,8 @@ impl TestApp {
         app
     }
 
-    async fn made(
+    /// The same of other parts.
+    pub async fn made(
         data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
@@ -301,6 +302,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         decline_below: 0.3,
         chunking: Chunking::default(),
         parsers: Parsers::children(env!("CARGO_BIN_EXE_portolan").into()),
+        in_flight_bytes: 256 << 20,
     }
 }
 

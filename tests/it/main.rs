@@ -22,6 +22,7 @@ mod library;
 mod meanwhile;
 mod openai;
 mod pages;
+mod pipeline;
 mod plan;
 mod portkey;
 mod refine;

@@ -2,9 +2,9 @@
 
 use std::fs::{self, File, Metadata as FileFacts};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -13,6 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Before, Entry, MAX_FILE_BYTES, Part, Reading, Reason, Skipped, Source, SourceError, kind_of};
 use crate::parse::{HEAD_BYTES, is_readable};
 use crate::types::{Item, Metadata};
+
+/// The coarsest step in which file systems tell times: of a file that was changed so lately, the next change may leave
+/// the time as it is.
+const STEP: Duration = Duration::from_secs(2);
 
 /// Which files of a folder, in the patterns of a `.gitignore`. What such a file or a dot leaves out stays out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +69,7 @@ impl Folder {
         })
     }
 
-    fn walk(&mut self) {
+    fn walk(&mut self, before: &Before) {
         let exclude = self.exclude.clone();
         // A folder that is named is meant, so rules above it and rules of this machine do not count.
         let walker = WalkBuilder::new(&self.root)
@@ -80,7 +84,7 @@ impl Folder {
             .build();
         for found in walker {
             match found {
-                Ok(found) if found.file_type().is_some_and(|kind| kind.is_file()) => self.add(found.path()),
+                Ok(found) if found.file_type().is_some_and(|kind| kind.is_file()) => self.add(found.path(), before),
                 Ok(_) => {}
                 Err(cause) => self.fault(&self.root.clone(), cause.to_string()),
             }
@@ -89,12 +93,23 @@ impl Folder {
         self.part.skipped.sort_by(|left, right| left.name.cmp(&right.name));
     }
 
-    fn add(&mut self, path: &Path) {
+    fn add(&mut self, path: &Path, before: &Before) {
         let wanted = |include: &Gitignore| include.matched_path_or_any_parents(path, false).is_ignore();
         if !self.include.as_ref().is_none_or(wanted) {
             return;
         }
-        match is_document(path) {
+        let facts = match fs::symlink_metadata(path) {
+            Ok(facts) => facts,
+            Err(cause) => return self.fault(path, cause.to_string()),
+        };
+        let entry = self.uri(path).map(|uri| entry(uri, self.paths.len(), &facts));
+        let same = |entry: &Entry| {
+            before
+                .get(&entry.uri)
+                .is_some_and(|tag| tag.is_some() && *tag == entry.tag)
+        };
+        let is_known = entry.as_ref().is_some_and(same);
+        match if is_known { Ok(true) } else { is_document(path) } {
             Ok(true) => {}
             Ok(false) => {
                 let name = path.display().to_string();
@@ -103,20 +118,19 @@ impl Folder {
             }
             Err(cause) => return self.fault(path, cause.to_string()),
         }
-        match fs::symlink_metadata(path) {
-            Ok(facts) if facts.len() > MAX_FILE_BYTES => self.fault(path, "over 64 MB; split it into smaller files"),
-            Ok(facts) => match self.uri(path) {
-                // It would steer the terminal that shows it.
-                Some(uri) if uri.contains(char::is_control) => {
-                    self.fault(path, "its name holds control characters; rename it");
-                }
-                Some(uri) => {
-                    self.part.entries.push(entry(uri, self.paths.len(), &facts));
-                    self.paths.push(path.to_path_buf());
-                }
-                None => self.fault(path, "its name is not UTF-8; rename it"),
-            },
-            Err(cause) => self.fault(path, cause.to_string()),
+        match entry {
+            None => self.fault(path, "its name is not UTF-8; rename it"),
+            Some(entry) if entry.size > MAX_FILE_BYTES => {
+                self.fault(path, "over 64 MB; split it into smaller files");
+            }
+            // It would steer the terminal that shows it.
+            Some(entry) if entry.uri.contains(char::is_control) => {
+                self.fault(path, "its name holds control characters; rename it");
+            }
+            Some(entry) => {
+                self.part.entries.push(entry);
+                self.paths.push(path.to_path_buf());
+            }
         }
     }
 
@@ -139,23 +153,30 @@ impl Source for Folder {
         &self.key
     }
 
-    fn list(&mut self, _: &Before) -> Result<Part, SourceError> {
-        self.walk();
+    fn list(&mut self, before: &Before) -> Result<Part, SourceError> {
+        self.walk(before);
         self.part.last = true;
         Ok(std::mem::take(&mut self.part))
     }
 
     fn read(&mut self, entry: &Entry, _: Option<&str>) -> Result<Reading, SourceError> {
         let path = &self.paths[entry.at];
+        let unreadable = |cause| SourceError::of(path, cause);
+        let mut file = open(path).map_err(unreadable)?;
+        let before = file.metadata().map_err(unreadable)?;
+        let bytes = bytes(path, &mut file, entry.size)?;
+        let after = file.metadata().map_err(unreadable)?;
+        // What was written meanwhile may be half of what is there now.
+        let same = tag(&before) == tag(&after) && is_settled(&after, SystemTime::now());
         let item = Item {
             uri: entry.uri.clone(),
             media_type: media_type(path).map(str::to_owned),
-            bytes: bytes(path, entry.size)?,
+            bytes,
             metadata: Metadata::new(),
             principals: Vec::new(),
             modified: entry.modified,
         };
-        Ok(Reading::Item(item, None))
+        Ok(Reading::Item(item, same.then(|| tag(&after))))
     }
 
     /// Of a part of a folder, only what came from that part may go.
@@ -178,9 +199,8 @@ fn patterns(root: &Path, lines: &[String]) -> Result<Gitignore, SourceError> {
     patterns.build().map_err(wrong)
 }
 
-/// The bytes of a file that is still one; its size is what it was when it was listed.
-pub(super) fn bytes(path: &Path, size: u64) -> Result<Vec<u8>, SourceError> {
-    let file = open(path).map_err(|cause| SourceError::of(path, cause))?;
+/// All bytes of a file; its size is what it was when it was listed.
+fn bytes(path: &Path, file: &mut File, size: u64) -> Result<Vec<u8>, SourceError> {
     let mut bytes = Vec::with_capacity(size.min(MAX_FILE_BYTES) as usize);
     // The file may have grown since it was listed; the limit holds for what is read.
     file.take(MAX_FILE_BYTES + 1)
@@ -220,8 +240,32 @@ fn entry(uri: String, at: usize, facts: &FileFacts) -> Entry {
         at,
         size: facts.len(),
         modified: modified(facts),
-        tag: None,
+        tag: Some(tag(facts)),
     }
+}
+
+/// By what a file is told to be as it was: size, last change of its content, and, since anybody can set that, last
+/// change of anything about it, and which file it is.
+fn tag(facts: &FileFacts) -> String {
+    let (content, anything) = ((facts.mtime(), facts.mtime_nsec()), (facts.ctime(), facts.ctime_nsec()));
+    format!(
+        "{:x}-{:x}.{:x}-{:x}.{:x}-{:x}",
+        facts.size(),
+        content.0,
+        content.1,
+        anything.0,
+        anything.1,
+        facts.ino()
+    )
+}
+
+/// Whether the next change of the file will be seen in its time.
+fn is_settled(facts: &FileFacts, now: SystemTime) -> bool {
+    let since = facts
+        .modified()
+        .ok()
+        .and_then(|modified| now.duration_since(modified).ok());
+    since.is_some_and(|since| since >= STEP)
 }
 
 /// Last change, seconds since 1970.

@@ -1,5 +1,7 @@
 //! What a folder gives, what it leaves out, and what takes a file's place.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 /// The folder at `root`, all of it.
@@ -190,4 +192,62 @@ fn of_a_part_of_a_folder_the_names_begin_above_it() {
     let mut source = Folder::open(&root.path().join("sub"), &Filter::default(), &|_| above.clone()).unwrap();
     assert_eq!(entries(&mut source)[0].uri, "sub/a.md");
     assert!(source.covers("sub/b.md") && !source.covers("subway/c.md") && !source.covers("d.md"));
+}
+
+/// What was told of the only file when it was read, and the tag that it is listed with.
+fn tags(root: &Path) -> (Option<String>, Option<String>) {
+    let mut source = folder(root).unwrap();
+    let listed = entries(&mut source);
+    let Reading::Item(_, told) = source.read(&listed[0], None).unwrap() else {
+        panic!("it was read")
+    };
+    (told, listed[0].tag.clone())
+}
+
+#[test]
+fn a_file_is_told_by_its_times_once_they_tell_the_next_change() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.md");
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    let set = |path: &Path, time: SystemTime| File::options().append(true).open(path).unwrap().set_modified(time);
+    fs::write(&path, "one").unwrap();
+    set(&path, SystemTime::now() + Duration::from_mins(5)).unwrap();
+    assert_eq!(tags(root.path()).0, None, "its next change may be before that");
+    set(&path, long_ago).unwrap();
+    let (told, listed) = tags(root.path());
+    assert!(told.is_some() && told == listed, "{told:?} {listed:?}");
+    // As long and as old, and yet another file.
+    let other = root.path().join(".other");
+    fs::write(&other, "two").unwrap();
+    set(&other, long_ago).unwrap();
+    fs::rename(&other, &path).unwrap();
+    let (other, _) = tags(root.path());
+    assert!(other.is_some() && other != told, "{other:?} {told:?}");
+}
+
+#[test]
+fn a_time_is_settled_when_the_clock_has_passed_it_by_a_step() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("a.md");
+    fs::write(&path, "one").unwrap();
+    let facts = fs::metadata(&path).unwrap();
+    let modified = facts.modified().unwrap();
+    let check = |now: SystemTime, expected: bool| assert_eq!(is_settled(&facts, now), expected);
+    check(modified, false);
+    check(modified + STEP - Duration::from_nanos(1), false);
+    check(modified + STEP, true);
+    check(modified - STEP, false);
+}
+
+#[test]
+fn what_is_listed_as_before_is_not_opened() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("picture");
+    fs::write(&path, PICTURE).unwrap();
+    let facts = fs::symlink_metadata(&path).unwrap();
+    let list = |before: Before| folder(root.path()).unwrap().list(&before).unwrap().entries.len();
+    let known = |tag: Option<String>| list(BTreeMap::from([("picture".to_owned(), tag)]));
+    assert_eq!(known(Some(tag(&facts))), 1, "it was a document then");
+    assert_eq!(known(Some("another".to_owned())), 0);
+    assert_eq!(known(None), 0);
 }

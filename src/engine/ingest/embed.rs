@@ -1,93 +1,213 @@
-//! Chunks to vectors: a text that is in the index already, wherever it stands, is not embedded again.
+//! The second stage: chunks to vectors. A text that is in the index already, wherever it stands, is not embedded again.
 
 use std::collections::{HashMap, HashSet};
 
+use indexer::chunk::Chunking;
 use indexer::fingerprint;
+use tokio::time::Instant;
 
-use super::{EMBED, IngestRun, texts};
+use super::IngestRun;
+use super::flow::{self, Flow, Task};
+use super::publish::Ready;
+use super::take::Parsed;
 use crate::engine::changes::Change;
+use crate::engine::rerank::Indexed;
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
 use crate::index::{Embedding, Replacement, Sketch, TextHash};
 
-/// A text's vector, and what late interaction compares of it.
-type Made = (Vec<f32>, Vec<Sketch>);
+/// Chunks that are embedded as one: few enough that the job is seen to move.
+const EMBED: usize = 64;
+/// Groups at the embedder: while what it made of one is taken up, it works on the other.
+const AT_EMBEDDER: usize = 2;
 
-impl IngestRun {
-    /// Embeds what was parsed.
-    pub(super) async fn embed(&mut self) -> Result<()> {
-        let parsed = std::mem::take(&mut self.parsed);
-        let chunking = self.engine.chunking();
-        let all: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
-        let hashes: Vec<TextHash> = all.iter().map(|text| fingerprint::text(text)).collect();
-        let made = self.made(all, &hashes).await?;
-        let mut hashes = hashes.into_iter();
-        for one in parsed {
-            match one.change {
-                Change::Added => self.record.added += 1,
-                Change::Moved(_) => self.record.moved += 1,
-                Change::Changed | Change::Unchanged => self.record.changed += 1,
-            }
-            self.record.bytes_done += one.bytes;
-            let texts: Vec<TextHash> = hashes.by_ref().take(one.chunks.len()).collect();
-            let of = |text| made.get(text).cloned();
-            let own: Option<Vec<Made>> = texts.iter().map(of).collect();
+/// A text's vector, and what late interaction compares of it.
+pub(super) type Made = (Vec<f32>, Vec<Sketch>);
+
+/// Documents that are embedded together.
+pub(super) struct Group {
+    parsed: Vec<Parsed>,
+    /// Of the chunks of all of them, in their order.
+    hashes: Vec<TextHash>,
+    made: HashMap<TextHash, Made>,
+    /// What the groups before this one make.
+    awaited: HashSet<TextHash>,
+    /// What nobody has embedded yet.
+    fresh: Vec<(TextHash, String)>,
+    /// What the embedder is at.
+    step: Option<(Vec<TextHash>, Task<Vec<Indexed>>)>,
+}
+
+impl Group {
+    pub fn task(&mut self) -> Option<&mut Task<Vec<Indexed>>> {
+        self.step.as_mut().map(|(_, task)| task)
+    }
+
+    pub fn weight(&self) -> usize {
+        self.parsed.iter().map(Parsed::weight).sum()
+    }
+
+    fn is_done(&self) -> bool {
+        self.step.is_none() && self.fresh.is_empty()
+    }
+
+    /// The documents with what was made of them.
+    fn end(self, wants_tokens: bool) -> Result<(Vec<Ready>, HashMap<TextHash, Made>)> {
+        let mut hashes = self.hashes.into_iter();
+        let mut ready = Vec::with_capacity(self.parsed.len());
+        for Parsed {
+            document,
+            chunks,
+            ticket,
+        } in self.parsed
+        {
+            let texts: Vec<TextHash> = hashes.by_ref().take(chunks.len()).collect();
+            let own: Option<Vec<Made>> = texts.iter().map(|text| self.made.get(text).cloned()).collect();
             let own = own.ok_or_else(|| Error::Internal("a chunk was not embedded".into()))?;
             let (vectors, tokens) = own.into_iter().unzip();
-            self.ready.push(Replacement {
+            let replacement = Replacement {
+                document,
+                chunks,
                 vectors,
-                tokens: if self.engine.wants_tokens() { tokens } else { Vec::new() },
+                tokens: if wants_tokens { tokens } else { Vec::new() },
                 texts,
-                document: one.document,
-                chunks: one.chunks,
-            });
+            };
+            ready.push(Ready::new(replacement, ticket));
         }
+        Ok((ready, self.made))
+    }
+}
+
+impl Flow {
+    /// Whether the embedder is to have more: there is enough for a while, or it is idle and nothing more comes soon.
+    fn feeds_embedder(&self) -> bool {
+        let waiting: usize = self.parsed.iter().map(|one| one.chunks.len()).sum();
+        match self.groups.len() {
+            0 => waiting >= EMBED || (!self.parsed.is_empty() && self.is_gathered()),
+            AT_EMBEDDER.. => false,
+            _ => waiting >= EMBED,
+        }
+    }
+
+    /// The next documents for the embedder.
+    fn gathered(&mut self) -> Vec<Parsed> {
+        let (mut some, mut chunks) = (Vec::new(), 0);
+        while chunks < EMBED
+            && let Some(one) = self.parsed.pop_front()
+        {
+            chunks += one.chunks.len();
+            some.push(one);
+        }
+        self.waiting = (!self.parsed.is_empty()).then(Instant::now);
+        some
+    }
+
+    /// What was made of that text for documents that are still to be published.
+    fn made(&self, text: &TextHash) -> Option<Made> {
+        self.made.iter().find_map(|made| made.get(text)).cloned()
+    }
+}
+
+impl IngestRun {
+    /// Lets the embedder have what waits for it.
+    pub(super) async fn embed(&mut self) -> Result<()> {
+        while self.flow.feeds_embedder() {
+            let group = self.group().await?;
+            self.flow.groups.push_back(group);
+            self.end_groups()?;
+        }
+        for group in &mut self.flow.groups {
+            if group.step.is_some() || group.fresh.is_empty() {
+                continue;
+            }
+            let rest = group.fresh.split_off(group.fresh.len().min(EMBED));
+            let (hashes, texts) = std::mem::replace(&mut group.fresh, rest).into_iter().unzip();
+            let (engine, collection) = (self.engine.clone(), self.collection.clone());
+            let task = flow::begin(async move { engine.embed_passages(&collection, texts).await });
+            group.step = Some((hashes, task));
+        }
+        Ok(())
+    }
+
+    /// What the embedder made of a part of the group at that place.
+    pub(super) async fn embedded(&mut self, at: usize, embedded: Vec<Indexed>) -> Result<()> {
+        let Some((group, (hashes, _))) = self.flow.groups.get_mut(at).and_then(|group| {
+            let step = group.step.take()?;
+            Some((group, step))
+        }) else {
+            return Ok(());
+        };
+        self.record.chunks += hashes.len() as u64;
+        self.record.embedded += hashes.len() as u64;
+        let embedded = embedded.into_iter().map(|one| (one.vector, one.tokens));
+        group.made.extend(hashes.into_iter().zip(embedded));
+        self.end_groups()?;
         self.note().await
     }
 
-    /// What is made of each of these texts, by the index or by the embedder.
-    async fn made(&mut self, all: Vec<String>, hashes: &[TextHash]) -> Result<HashMap<TextHash, Made>> {
-        let mut made = self.kept(hashes).await?;
-        made.extend(self.waiting(hashes));
-        let mut fresh = Vec::new();
-        let mut asked = HashSet::new();
-        for (hash, text) in hashes.iter().zip(all) {
-            if !made.contains_key(hash) && asked.insert(*hash) {
-                fresh.push((*hash, text));
+    /// Makes ready what is embedded, in its order.
+    fn end_groups(&mut self) -> Result<()> {
+        while self.flow.groups.front().is_some_and(Group::is_done)
+            && let Some(group) = self.flow.groups.pop_front()
+        {
+            for later in &mut self.flow.groups {
+                let own = later.awaited.extract_if(|text| group.made.contains_key(text));
+                let own = own.map(|text| (text, group.made[&text].clone()));
+                later.made.extend(own);
             }
+            let (ready, made) = group.end(self.engine.wants_tokens())?;
+            for Ready { ticket, .. } in &ready {
+                match ticket.change {
+                    Change::Added => self.record.added += 1,
+                    Change::Moved(_) => self.record.moved += 1,
+                    Change::Changed | Change::Unchanged => self.record.changed += 1,
+                }
+                self.record.bytes_done += ticket.bytes;
+            }
+            self.flow.ready.extend(ready);
+            self.flow.since.get_or_insert_with(Instant::now);
+            self.flow.made[0].extend(made);
         }
-        self.record.chunks += (hashes.len() - fresh.len()) as u64;
-        while !fresh.is_empty() {
-            self.wished.go().await?;
-            let rest = fresh.split_off(fresh.len().min(EMBED));
-            let (some, texts): (Vec<_>, Vec<_>) = std::mem::replace(&mut fresh, rest).into_iter().unzip();
-            let embedding = self.engine.embed_passages(&self.collection, texts);
-            let embedded = self.wished.unless_stopped(embedding).await?;
-            self.record.chunks += some.len() as u64;
-            self.record.embedded += some.len() as u64;
-            let embedded = embedded.into_iter().map(|one| (one.vector, one.tokens));
-            made.extend(some.into_iter().zip(embedded));
-            self.tell().await?;
-        }
-        Ok(made)
+        Ok(())
     }
 
-    /// What was made of these texts for documents that are still to be published.
-    fn waiting(&self, hashes: &[TextHash]) -> Vec<(TextHash, Made)> {
-        let asked: HashSet<&TextHash> = hashes.iter().collect();
-        let mut found = Vec::new();
-        for one in &self.ready {
-            for (at, text) in one.texts.iter().enumerate().filter(|(_, text)| asked.contains(text)) {
-                let tokens = one.tokens.get(at).cloned().unwrap_or_default();
-                found.push((*text, (one.vectors[at].clone(), tokens)));
+    /// The next documents for the embedder, with what is known of their texts already.
+    async fn group(&mut self) -> Result<Group> {
+        let chunking = self.engine.chunking();
+        let parsed = self.flow.gathered();
+        let texts: Vec<String> = parsed.iter().flat_map(|one| texts(one, chunking)).collect();
+        let hashes: Vec<TextHash> = texts.iter().map(|text| fingerprint::text(text)).collect();
+        let mut group = Group {
+            parsed,
+            made: HashMap::new(),
+            awaited: HashSet::new(),
+            fresh: Vec::new(),
+            step: None,
+            hashes,
+        };
+        let mut asked = HashSet::new();
+        for (hash, text) in group.hashes.iter().zip(texts) {
+            if !asked.insert(*hash) {
+                continue;
+            }
+            if let Some(made) = self.flow.made(hash) {
+                group.made.insert(*hash, made);
+            } else if self.flow.groups.iter().any(|before| before.hashes.contains(hash)) {
+                group.awaited.insert(*hash);
+            } else {
+                group.fresh.push((*hash, text));
             }
         }
-        found
+        let fresh: Vec<TextHash> = group.fresh.iter().map(|(hash, _)| *hash).collect();
+        group.made.extend(self.kept(fresh).await?);
+        group.fresh.retain(|(hash, _)| !group.made.contains_key(hash));
+        self.record.chunks += (group.hashes.len() - group.fresh.len()) as u64;
+        Ok(group)
     }
 
     /// What the index has of these texts.
-    async fn kept(&self, hashes: &[TextHash]) -> Result<HashMap<TextHash, Made>> {
-        let (collection, hashes) = (self.collection.clone(), hashes.to_vec());
+    async fn kept(&self, hashes: Vec<TextHash>) -> Result<HashMap<TextHash, Made>> {
+        let collection = self.collection.clone();
         let wants_tokens = self.engine.wants_tokens();
         blocking(move || {
             let found = collection.embedded(&hashes)?.into_iter();
@@ -100,4 +220,10 @@ impl IngestRun {
         })
         .await
     }
+}
+
+fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {
+    let title = &parsed.document.title;
+    let chunks = parsed.chunks.iter();
+    chunks.map(move |chunk| chunking.embedded(title, &chunk.heading_path, &chunk.text))
 }

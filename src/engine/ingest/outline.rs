@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use indexer::chunk::Chunking;
 use indexer::fingerprint;
@@ -11,6 +12,9 @@ use crate::engine::changes::{Known, is_drastic};
 use crate::engine::ledger::{Documents, Ledger, Told};
 use crate::error::{Error, Result};
 use crate::store::{ErrorKind, JobError};
+
+/// How old the tags in the ledger may be while a run goes on.
+const TAGS: Duration = Duration::from_secs(10);
 
 /// What is to be indexed.
 #[derive(Clone, Debug)]
@@ -41,8 +45,10 @@ pub(in crate::engine) struct Outline {
     absent: BTreeSet<String>,
     /// Whether something could not be looked at.
     faults: bool,
-    /// Whether the ledger lacks something that may come to be.
+    /// Whether the ledger lacks a document that may come to be.
     ahead: bool,
+    /// When the ledger was last written.
+    written: Instant,
 }
 
 impl Outline {
@@ -60,6 +66,7 @@ impl Outline {
             absent: BTreeSet::new(),
             faults: false,
             ahead: false,
+            written: Instant::now(),
             file: ground.ledger,
             ledger,
             key,
@@ -126,7 +133,6 @@ impl Outline {
             print: print.clone(),
             settings: self.settings.clone(),
         });
-        self.ahead |= told.is_some();
         self.told.insert(uri.to_owned(), told);
     }
 
@@ -161,14 +167,22 @@ impl Outline {
         is_drastic(vanished, before).then_some((vanished, before))
     }
 
-    /// Writes down all that may come to be, so that a crash forgets no document of this source.
+    /// Writes down all that may come to be, so that a crash forgets no document of this source. Tags alone save no more
+    /// than reading, so they are written from time to time.
     pub fn begin(&mut self) -> Result<()> {
-        if !std::mem::take(&mut self.ahead) {
+        if !self.ahead && self.written.elapsed() < TAGS {
             return Ok(());
         }
+        self.keep()
+    }
+
+    /// Writes down what there is beside what there was: nothing is to be deleted yet.
+    pub fn keep(&mut self) -> Result<()> {
         let mut all = self.before.clone();
         all.extend(self.own());
-        self.write(all)
+        self.write(all)?;
+        self.ahead = false;
+        Ok(())
     }
 
     /// Writes down what there is once the rest is deleted.
@@ -187,7 +201,9 @@ impl Outline {
 
     fn write(&mut self, mut documents: BTreeMap<String, Option<Told>>) -> Result<()> {
         documents.extend(self.others.clone());
-        self.ledger.set(&self.key, Documents(documents), &self.file)
+        self.ledger.set(&self.key, Documents(documents), &self.file)?;
+        self.written = Instant::now();
+        Ok(())
     }
 }
 

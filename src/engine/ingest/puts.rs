@@ -1,10 +1,8 @@
 //! Documents that callers send: all at once, or line by line while the job goes on.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexer::chunk;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout_at;
 
@@ -12,7 +10,6 @@ use super::{IngestRun, Work, hidden, weight};
 use crate::engine::Engine;
 use crate::engine::quarantine::Quarantine;
 use crate::error::{Error, Result};
-use crate::index::Replacement;
 use crate::store::{ErrorKind, JobError};
 use crate::types::{Checked, DocumentId, Expected, Item, Reader};
 
@@ -145,7 +142,7 @@ impl IngestRun {
                 });
             }
             // Who sends a document again after its deletion wants it back.
-            self.accepted = self.engine.removals.accept();
+            self.accepted = Arc::new(self.engine.removals.accept());
             let _turn = self.turn().await?;
             self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
             if !known {
@@ -194,67 +191,8 @@ impl IngestRun {
             let current = self.collection.version(DocumentId::of(&put.item.uri));
             self.known.set(&put.item.uri, current);
         }
-        for Put { item, expected, line } in puts {
-            let before = self.record.errors.len();
-            self.expected = Some((expected, line)).filter(|(expected, _)| *expected != Expected::Anything);
-            self.take(item).await?;
-            for error in &mut self.record.errors[before..] {
-                error.line = error.line.or(line);
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves out what replaces a document that was hidden from the one who sent it since it was looked at.
-    pub(super) fn drop_hidden(&mut self, ready: &mut Vec<Replacement>) {
-        ready.retain(|one| {
-            let is_hidden = self.collection.is_hidden(one.document.id, &self.reader);
-            if is_hidden {
-                let uri = &one.document.uri;
-                self.record.add_error(ErrorKind::Hidden, uri.as_str(), hidden(uri));
-            }
-            !is_hidden
-        });
-    }
-
-    /// Leaves out what replaces another version than was expected: somebody else came first.
-    pub(super) fn drop_stale(&mut self, ready: &mut Vec<Replacement>) {
-        let expectations = std::mem::take(&mut self.expectations);
-        if expectations.is_empty() {
-            return;
-        }
-        let mut now: BTreeMap<DocumentId, String> = BTreeMap::new();
-        ready.retain(|one| {
-            let (id, version) = (one.document.id, &one.document.fingerprint);
-            let current = now.get(&id).cloned().or_else(|| self.collection.version(id));
-            let wanted = expectations
-                .iter()
-                .find(|wanted| wanted.0 == id && wanted.1 == *version);
-            if let Some((.., (expected, line))) = wanted
-                && !expected.admits(current.as_deref())
-            {
-                let mut error = JobError::new(ErrorKind::Version, &one.document.uri, stale(current.as_deref()));
-                error.line = *line;
-                self.record.add(error);
-                return false;
-            }
-            now.insert(id, version.clone());
-            true
-        });
-    }
-
-    /// What was changed of a document by hand, or of the one that it was moved from, stays when its source changes.
-    pub(super) fn repatch(&self, one: &mut Replacement) -> Result<()> {
-        // Who sends a document tells all that is to be known of it; a source knows nothing of what was changed here.
-        if self.outline.is_none() {
-            return Ok(());
-        }
-        let id = self.moved.get(&one.document.id).copied().unwrap_or(one.document.id);
-        let before = self.collection.document(id, &Reader::Everything)?;
-        if let Some(patched) = before.and_then(|before| before.patched) {
-            one.document.patch(patched.patch);
-            let chunks = std::mem::take(&mut one.chunks);
-            one.chunks = chunk::renamed(&one.document, chunks, self.engine.chunking());
+        for put in puts {
+            self.take(put, None).await?;
         }
         Ok(())
     }

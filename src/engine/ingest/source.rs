@@ -36,11 +36,7 @@ impl IngestRun {
         loop {
             let known = before.clone();
             let part = source.with(move |source| source.list(&known));
-            let part = self
-                .wished
-                .unless_stopped(part)
-                .await?
-                .map_err(|error| failed(&error))?;
+            let part = self.meanwhile(part).await?.map_err(|error| failed(&error))?;
             self.part(&part).await?;
             for entry in part.entries {
                 self.entry(&source, entry, &before).await?;
@@ -73,7 +69,7 @@ impl IngestRun {
 
     /// Reads one entry, unless it is told to be as it was, and takes what it holds.
     async fn entry(&mut self, source: &Shared, entry: Entry, before: &Before) -> Result<()> {
-        self.wished.go().await?;
+        self.go().await?;
         let (outline, _) = self.outlined()?;
         if let Some(refusal) = outline.refusal(&entry.uri) {
             self.record.add(refusal);
@@ -86,7 +82,7 @@ impl IngestRun {
         }
         let (uri, size) = (entry.uri.clone(), entry.size);
         let read = source.with(move |source| (source.read(&entry, tag.as_deref()), entry));
-        let (read, entry) = self.wished.unless_stopped(read).await?;
+        let (read, entry) = self.meanwhile(read).await?;
         match read {
             Ok(Reading::Item(item, tag)) => {
                 if size == 0 {
@@ -123,13 +119,7 @@ impl IngestRun {
             self.record.add(refusal);
             return self.done(item.bytes.len() as u64).await;
         }
-        let (uri, errors) = (item.uri.clone(), self.record.error_count);
-        self.take(item).await?;
-        // What could not be taken is to be read again, and its error told again.
-        let tag = tag.filter(|_| self.record.error_count == errors);
-        let (outline, known) = self.outlined()?;
-        outline.tell(&uri, tag, known);
-        Ok(())
+        self.take(item.into(), tag).await
     }
 
     /// Removes what is gone, unless that may be a mistake.
@@ -142,9 +132,12 @@ impl IngestRun {
             self.record.add(reason);
         }
         if partial {
-            return Ok(());
+            let (outline, _) = self.outlined()?;
+            return outline.keep();
         }
         if let Some((vanished, before)) = drastic.filter(|_| !allow_deletes) {
+            let (outline, _) = self.outlined()?;
+            outline.keep()?;
             return Err(Error::Conflict(format!(
                 "{vanished} of {before} documents are gone from the source, so nothing was deleted; \
                  if they are to go, index it again with `--allow-deletes`"
