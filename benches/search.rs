@@ -232,6 +232,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
             heading_path,
             text: part.clone(),
             span: start..start + part.len(),
+            pages: None,
         });
         start += part.len() + 2;
     }
@@ -247,6 +248,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
         title,
         text,
         headings,
+        pages: None,
         metadata,
         principals: Vec::new(),
         fingerprint: at.to_string(),
