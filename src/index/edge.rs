@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use self::beam::{Beam, Measured};
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
-use super::{copy, filter};
+use super::{copy, filter, room};
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -90,7 +90,9 @@ impl EdgeStore {
 
 impl VectorStore for EdgeStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
+        let folder = self.inner.folder.clone();
         Box::pin(self.write(move |shard, fields| {
+            room::check(&folder)?;
             for operation in fields.missing(&points)? {
                 shard.update(operation).map_err(failed)?;
             }
@@ -181,6 +183,7 @@ fn open(folder: &Path, dimension: usize, beam: Beam) -> Result<EdgeShard> {
         settings::trim_log(folder).map_err(failed)?;
         EdgeShard::load(folder, Some(config))
     } else {
+        room::check(folder)?;
         EdgeShard::new(folder, config)
     };
     shard.map_err(failed)
