@@ -233,6 +233,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
             heading_path,
             text: part.clone(),
             span: start..start + part.len(),
+            pages: None,
         });
         start += part.len() + 2;
     }
@@ -248,6 +249,7 @@ fn replacement(at: usize, numbers: &mut Numbers) -> Replacement {
         title,
         text,
         headings,
+        pages: None,
         metadata,
         principals: Vec::new(),
         fingerprint: at.to_string(),

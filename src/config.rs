@@ -312,8 +312,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "api_key" | "portkey_api_key" => Some("the key in quotes"),
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
         "threads" | "dimension" | "body_bytes" | "streams" | "searches" | "connections" | "collections"
-        | "in_flight_bytes"
-        | "budget_ms" => Some("a whole number from 1"),
+        | "in_flight_bytes" | "budget_ms" => Some("a whole number from 1"),
         "drain_seconds" => Some("a whole number from 0"),
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),

@@ -143,7 +143,11 @@ impl Error {
 
     /// A failure of our own storage, with its cause.
     pub fn storage(what: &str, cause: impl std::fmt::Display) -> Self {
-        Self::Storage(format!("{what}: {cause}"))
+        let cause = cause.to_string();
+        Self::Storage(match mend_of_the_disk(&cause) {
+            Some(mend) => format!("{what}: {cause}; {mend}"),
+            None => format!("{what}: {cause}"),
+        })
     }
 
     /// One word for counters.
@@ -169,5 +173,45 @@ impl Error {
             detail: detail.into(),
             retry_after: None,
         }))
+    }
+}
+
+/// What helps where it is the disk's fault; the libraries between say so in their own words.
+pub fn mend_of_the_disk(cause: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|words| cause.contains(words));
+    if says(&["No space left", "disk is full", "Disk quota exceeded"]) {
+        Some("free some space and do it again; what was there before is there still")
+    } else if says(&["Read-only file system", "readonly database"]) {
+        Some("make it writable, or name another folder with --data DIR")
+    } else if says(&["disk I/O error", "Input/output error"]) {
+        Some("see whether the disk is full or broken, and do it again once it is not")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_disk_names_its_mend() {
+        let check = |cause: &str, expected: &str| {
+            assert_eq!(
+                Error::storage("cannot write", cause).to_string(),
+                format!("cannot write: {cause}{expected}")
+            );
+        };
+        let space = "; free some space and do it again; what was there before is there still";
+        check("No space left on device (os error 28)", space);
+        check(
+            "error returned from database: (code: 13) database or disk is full",
+            space,
+        );
+        check(
+            "Read-only file system (os error 30)",
+            "; make it writable, or name another folder with --data DIR",
+        );
+        check("the checksum is wrong", "");
     }
 }

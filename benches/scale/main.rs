@@ -176,6 +176,7 @@ fn document(number: usize, texts: &[String]) -> (Document, Vec<Chunk>) {
             heading_path: Vec::new(),
             text: part.clone(),
             span: start..text.len(),
+            pages: None,
         });
         text.push('\n');
     }
@@ -185,6 +186,7 @@ fn document(number: usize, texts: &[String]) -> (Document, Vec<Chunk>) {
         title,
         text,
         headings: Vec::new(),
+        pages: None,
         metadata,
         principals: Vec::new(),
         fingerprint: number.to_string(),

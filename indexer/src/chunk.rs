@@ -123,6 +123,7 @@ fn chunk(
         document: document.id,
         ordinal,
         heading_path,
+        pages: document.pages.as_ref().map(|pages| pages.within(&span)),
         text,
         span,
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::parse;
-use crate::types::{Item, Metadata};
+use crate::types::{Item, Metadata, Pages};
 
 fn document(uri: &str, text: &str) -> Document {
     let (media_type, metadata, principals) = (None, Metadata::new(), vec!["all".to_owned()]);
@@ -164,6 +164,21 @@ fn any_text_is_covered_once() {
             hold_cut(&document(name, &text), chunking);
         }
     }
+}
+
+#[test]
+fn a_chunk_knows_the_pages_that_it_stands_on() {
+    let body = "Words that say something here.\n\n".repeat(100);
+    let mut document = document("a.txt", &body);
+    assert_eq!(hold(&document)[0].pages, None);
+    document.pages = Pages::starting(&[0, 1_000, 1_000, document.text.len()]);
+    let chunks = hold(&document);
+    let found: Vec<[u32; 2]> = chunks
+        .iter()
+        .map(|one| one.pages.as_ref().unwrap().of(&one.span))
+        .collect();
+    assert_eq!(found, [[1, 3], [3, 3]]);
+    assert_eq!(chunks[0].pages.as_ref().unwrap().of(&(0..500)), [1, 1]);
 }
 
 #[test]

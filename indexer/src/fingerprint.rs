@@ -1,10 +1,14 @@
 //! The fingerprint of an item: equal fingerprints mean that parsing and chunking again would change nothing.
 
 use crate::chunk::Chunking;
+use crate::parse;
 use crate::types::{Item, Patch};
 
 /// Raised whenever a parser or the chunker would make something else of the same bytes.
-pub const PARSER_VERSION: u32 = 4;
+pub const PARSER_VERSION: u32 = 5;
+
+/// Where words in pictures are read: files that may hold some are others then.
+const PICTURES: &[u8] = b"pictures";
 
 /// Hexadecimal digits kept: 128 bits, far more than any collection needs.
 const LENGTH: usize = 32;
@@ -20,6 +24,9 @@ pub fn of(item: &Item, chunking: Chunking) -> String {
     hasher.update(&PARSER_VERSION.to_le_bytes());
     for setting in chunking.settings() {
         hasher.update(&setting.to_le_bytes());
+    }
+    if parse::sees(&item.bytes) {
+        hasher.update(PICTURES);
     }
     // A map of JSON values always serialises: its keys are strings.
     let metadata = serde_json::to_vec(&item.metadata).unwrap_or_default();
@@ -43,6 +50,9 @@ pub fn settings(chunking: Chunking) -> String {
     hasher.update(&PARSER_VERSION.to_le_bytes());
     for setting in chunking.settings() {
         hasher.update(&setting.to_le_bytes());
+    }
+    if parse::can_see() {
+        hasher.update(PICTURES);
     }
     let mut hex = hasher.finalize().to_hex().to_string();
     hex.truncate(SETTINGS_LENGTH);

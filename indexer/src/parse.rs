@@ -16,12 +16,14 @@ pub(crate) mod links;
 mod mail;
 mod markdown;
 mod member;
+mod ocr;
 mod office;
 mod opendocument;
 mod package;
 mod page;
 mod pdf;
 mod pdf_cycles;
+mod pdf_pictures;
 mod pdf_sizes;
 mod pdf_xref;
 mod plain;
@@ -33,8 +35,10 @@ mod table;
 mod workbook;
 mod xml;
 
+use std::time::Duration;
+
 use crate::facts;
-use crate::types::{Document, DocumentId, Item};
+use crate::types::{Document, DocumentId, Item, Pages};
 use kind::Kind;
 pub use kind::{HEAD_BYTES, is_readable};
 use package::Room;
@@ -108,7 +112,11 @@ pub fn document(item: &Item, fingerprint: &str) -> Result<Document, ParseError> 
         media_type: item.media_type.as_deref(),
         bytes: &item.bytes,
     };
-    let page = page(source, &mut Room::default())?;
+    let mut room = Room {
+        reading: ocr::budget(source.bytes),
+        ..Room::default()
+    };
+    let page = page(source, &mut room)?;
     let document = finish(item, page, fingerprint);
     facts::check(&document.metadata, &document.principals).map_err(|fault| ParseError::Facts {
         uri: item.uri.clone(),
@@ -127,7 +135,8 @@ fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
         _ => binary(kind, source, room).map_err(|cause| ParseError::Unreadable {
             uri: source.name.to_owned(),
             kind: kind.name(),
-            cause,
+            // Readers quote what they stumbled over.
+            cause: one_line(&cause),
             mend: kind.mend(),
         })?,
     };
@@ -135,8 +144,8 @@ fn page(source: Source<'_>, room: &mut Room) -> Result<Page, ParseError> {
     if page.title.is_none() && kind.is_called_by_its_file() {
         page.title = Some(stem(source.name));
     }
-    if page.text.trim().is_empty() && !source.bytes.is_empty() {
-        page.leave_out(source.name, "no words were found in it; pictures of words are not read");
+    if page.text.trim().is_empty() && !source.bytes.is_empty() && page.unread.is_empty() {
+        page.leave_out(source.name, "no words were found in it");
     }
     Ok(page)
 }
@@ -162,7 +171,7 @@ fn text(kind: Kind, source: Source<'_>) -> Result<Page, ParseError> {
 fn binary(kind: Kind, source: Source<'_>, room: &mut Room) -> Result<Page, String> {
     let bytes = source.bytes;
     match kind {
-        Kind::Pdf => pdf::parse(bytes),
+        Kind::Pdf => pdf::parse(bytes, room),
         Kind::Rtf => rtf::parse(bytes),
         Kind::Workbook => workbook::parse(bytes, room),
         Kind::OpenDocument => opendocument::parse(bytes, room),
@@ -178,6 +187,21 @@ fn binary(kind: Kind, source: Source<'_>, room: &mut Room) -> Result<Page, Strin
     }
 }
 
+/// How much longer than other documents this one may take, for the words in its pictures.
+pub(crate) fn patience(item: &Item) -> Duration {
+    ocr::patience(&item.bytes)
+}
+
+/// Whether pictures in a file would be read: installing what reads them makes another document of it.
+pub(crate) fn sees(bytes: &[u8]) -> bool {
+    ocr::Program::installed().is_some() && (kind::is_pdf(bytes) || !plain::is_text(bytes))
+}
+
+/// The same of any file.
+pub(crate) fn can_see() -> bool {
+    ocr::Program::installed().is_some()
+}
+
 fn limit(source: Source<'_>, text: &str) -> Result<(), ParseError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(ParseError::TooLong(source.name.to_owned()));
@@ -187,6 +211,9 @@ fn limit(source: Source<'_>, text: &str) -> Result<(), ParseError> {
 
 fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
     page.text.truncate(page.text.trim_end().len());
+    // Empty pages at the end begin where the text ends.
+    let starts = page.pages.iter().map(|start| page.text.floor_char_boundary(*start));
+    let starts: Vec<usize> = starts.collect();
     // What the source says about a document outweighs what the document says about itself.
     let given = item
         .metadata
@@ -218,6 +245,7 @@ fn finish(item: &Item, mut page: Page, fingerprint: &str) -> Document {
         title: title.unwrap_or_else(|| stem(&item.uri)),
         text: page.text,
         headings: page.headings,
+        pages: Pages::starting(&starts),
         metadata,
         principals: item.principals.clone(),
         fingerprint: fingerprint.to_owned(),

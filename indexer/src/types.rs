@@ -10,6 +10,10 @@ use uuid::Uuid;
 
 use crate::fingerprint;
 
+mod pages;
+
+pub use pages::Pages;
+
 /// Namespace of every identity that Portolan derives; never changes, since ids are stored.
 const NAMESPACE: Uuid = Uuid::from_u128(0x706f_7274_6f6c_616e_8d1f_5a3c_27b9_40e1);
 
@@ -132,6 +136,9 @@ pub struct Document {
     pub text: String,
     /// Headings in order of appearance.
     pub headings: Vec<Heading>,
+    /// Its pages or slides, where the format has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
     /// Facts for filters and display.
     pub metadata: Metadata,
     /// Who may read it; empty means everyone.
@@ -219,6 +226,9 @@ pub struct Chunk {
     pub text: String,
     /// Byte range in `Document::text`, on character boundaries.
     pub span: Range<usize>,
+    /// The pages or slides that it stands on, where the format has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<Pages>,
 }
 
 impl Chunk {

@@ -4,6 +4,7 @@
 //! length and JSON. The text of a chunk is a part of the document's, so it is sent once.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,11 @@ struct Head {
     target_bytes: usize,
     context: bool,
     bytes: usize,
+}
+
+/// How much longer than other items this one may take.
+pub fn patience(item: &Item) -> Duration {
+    parse::patience(item)
 }
 
 /// Parses and cuts an item.

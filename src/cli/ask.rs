@@ -117,13 +117,42 @@ impl Told {
         }
         for (at, source) in shown.as_array().into_iter().flatten().enumerate() {
             let number = at + 1;
-            if declined || self.citations.iter().any(|citation| citation["number"] == number) {
+            let cited = self.citations.iter().filter(|citation| citation["number"] == number);
+            let cited: Vec<&Value> = cited.collect();
+            if declined || !cited.is_empty() {
                 let part = |key: &str| source[key].as_str().unwrap_or_default();
-                print(&format!("  [{number}] {} ({})\n", part("title"), part("uri")));
+                let pages = if declined {
+                    search::pages(source)
+                } else {
+                    search::pages(&together(&cited))
+                };
+                print(&format!("  [{number}] {} ({}{pages})\n", part("title"), part("uri")));
             }
         }
         if let Some(conversation) = self.started["conversation"].as_str() {
             print(&format!("\nGo on with --conversation {conversation}\n"));
         }
+    }
+}
+
+/// The first and the last page of what was cited of one source: fewer than those of the passage around it.
+fn together(cited: &[&Value]) -> Value {
+    let ends = |at: usize| cited.iter().filter_map(move |citation| citation["pages"][at].as_u64());
+    json!({ "pages": [ends(0).min(), ends(1).max()] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_were_cited_are_told_together() {
+        let check = |cited: &[Value], expected: &str| {
+            assert_eq!(search::pages(&together(&cited.iter().collect::<Vec<_>>())), expected);
+        };
+        let [third, fifth] = [json!({ "pages": [3, 3] }), json!({ "pages": [4, 5] })];
+        check(std::slice::from_ref(&third), ", page 3");
+        check(&[fifth, third], ", pages 3-5");
+        check(&[json!({})], "");
     }
 }

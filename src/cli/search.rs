@@ -124,9 +124,10 @@ fn shown(number: usize, result: &Value, marks: Marks) -> String {
     let part = |key: &str| result[key].as_str().unwrap_or_default();
     let headings: Vec<String> = list(&result["heading_path"]).map(plain).collect();
     let text = format!(
-        "{number}. {}  [{}] {}",
+        "{number}. {}  [{}{}] {}",
         part("title"),
         part("uri"),
+        pages(result),
         headings.join(" > ")
     );
     let mut text = format!("{}\n", text.trim_end());
@@ -136,6 +137,15 @@ fn shown(number: usize, result: &Value, marks: Marks) -> String {
         text.extend(["   + ", &line(more), "\n"]);
     }
     text
+}
+
+/// `, page 3` or `, pages 3-4` behind the name of a file that has pages.
+pub(super) fn pages(place: &Value) -> String {
+    match (place["pages"][0].as_u64(), place["pages"][1].as_u64()) {
+        (Some(first), Some(last)) if first < last => format!(", pages {first}-{last}"),
+        (Some(first), _) => format!(", page {first}"),
+        _ => String::new(),
+    }
 }
 
 fn explained(result: &Value) -> String {
@@ -214,6 +224,17 @@ mod tests {
             let error = sort(typed).unwrap_err().to_string();
             assert!(error.contains("`FIELD:asc` or `FIELD:desc`"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_result_tells_its_pages() {
+        let check = |pages: Value, expected: &str| {
+            let result = json!({ "title": "T", "uri": "a.pdf", "heading_path": ["H"], "text": "x", "pages": pages });
+            assert_eq!(shown(1, &result, Marks::Plain).lines().next(), Some(expected));
+        };
+        check(json!([3, 3]), "1. T  [a.pdf, page 3] H");
+        check(json!([3, 4]), "1. T  [a.pdf, pages 3-4] H");
+        check(Value::Null, "1. T  [a.pdf] H");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn passage(text: &str) -> Passage {
         heading_path: vec![],
         text: text.into(),
         span: 100..100 + text.len(),
+        pages: None,
     };
     let card = DocumentCard {
         id: document,

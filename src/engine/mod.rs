@@ -36,6 +36,8 @@ mod runs;
 pub mod search;
 mod shelf;
 mod shingles;
+#[cfg(test)]
+mod span_rounds;
 pub mod suggest;
 pub mod support;
 pub mod tune;

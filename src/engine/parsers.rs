@@ -92,34 +92,35 @@ impl Parsers {
         }
         let place = self.places.acquire().await;
         let _place = place.map_err(|cause| Error::Internal(cause.to_string()))?;
+        let patience = self.patience + worker::patience(&item);
         let Some(program) = &self.program else {
             let parsed = blocking(move || Ok(worker::work(&item, &print, chunking)));
-            let parsed = tokio::time::timeout(self.patience, parsed).await;
+            let parsed = tokio::time::timeout(patience, parsed).await;
             return match parsed {
                 Ok(answer) => Ok(told(answer?)),
-                Err(_) => Ok(Err(self.late())),
+                Err(_) => Ok(Err(late(patience))),
             };
         };
         let head = worker::request(&item, &print, chunking).map_err(|error| Error::Internal(error.to_string()))?;
         // A child that waited may have ended for reasons of its own.
         let idle = self.idle.lock().await.pop();
         if let Some(worker) = idle {
-            match self.ask(worker, &head, &item.bytes).await {
+            match self.ask(worker, (&head, &item.bytes), patience).await {
                 Asked::Answered(answer) => return Ok(told(*answer)),
-                Asked::Late => return Ok(Err(self.late())),
+                Asked::Late => return Ok(Err(late(patience))),
                 Asked::Ended(_) => {}
             }
         }
         let worker = Worker::start(program)?;
-        Ok(match self.ask(worker, &head, &item.bytes).await {
+        Ok(match self.ask(worker, (&head, &item.bytes), patience).await {
             Asked::Answered(answer) => told(*answer),
-            Asked::Late => Err(self.late()),
+            Asked::Late => Err(late(patience)),
             Asked::Ended(reason) => Err((ErrorKind::Crashed, reason)),
         })
     }
 
-    async fn ask(&self, mut worker: Worker, head: &[u8], bytes: &[u8]) -> Asked {
-        match tokio::time::timeout(self.patience, worker.ask(head, bytes)).await {
+    async fn ask(&self, mut worker: Worker, (head, bytes): (&[u8], &[u8]), patience: Duration) -> Asked {
+        match tokio::time::timeout(patience, worker.ask(head, bytes)).await {
             Ok(Ok(answer)) => {
                 worker.parsed += 1;
                 if worker.parsed < WORN {
@@ -131,11 +132,11 @@ impl Parsers {
             Err(_) => Asked::Late,
         }
     }
+}
 
-    fn late(&self) -> (ErrorKind, String) {
-        let detail = format!("it could not be read within {} s", self.patience.as_secs());
-        (ErrorKind::TimedOut, detail)
-    }
+fn late(patience: Duration) -> (ErrorKind, String) {
+    let detail = format!("it could not be read within {} s", patience.as_secs());
+    (ErrorKind::TimedOut, detail)
 }
 
 /// What came of a request.

@@ -1,12 +1,14 @@
 //! Passages as JSON: stored with an answer and sent on every wire in the same shape.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
-use crate::types::{Passage, Scores};
+use crate::types::{Pages, Passage, Scores};
 
 /// One passage.
 pub fn passage(passage: &Passage) -> Value {
-    json!({
+    let mut value = json!({
         "id": passage.chunk.id.to_string(),
         "collection": passage.collection,
         "document": passage.document.id.to_string(),
@@ -19,7 +21,22 @@ pub fn passage(passage: &Passage) -> Value {
         "highlights": passage.highlights.iter().map(|range| json!([range.start, range.end])).collect::<Vec<_>>(),
         "scores": scores(&passage.scores),
         "metadata": passage.document.metadata,
-    })
+    });
+    if let Some(pages) = &passage.chunk.pages {
+        value["pages"] = json!(pages.of(&passage.chunk.span));
+        if !pages.breaks.is_empty() {
+            value["page_breaks"] = json!(pages.breaks);
+        }
+    }
+    value
+}
+
+/// The first and the last page of a part of a passage that was written here.
+pub fn pages(written: &Value, part: &Range<usize>) -> Option<[u32; 2]> {
+    let first = written["pages"][0].as_u64()? as u32;
+    let breaks = written["page_breaks"].as_array().into_iter().flatten();
+    let breaks = breaks.filter_map(|at| Some(at.as_u64()? as usize)).collect();
+    Some(Pages { first, breaks }.of(part))
 }
 
 /// Passages with their numbers, from 1.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, record};
 use crate::error::{Error, Result};
 use crate::gateway::routes::RouteKind;
 use crate::index::work::blocking;
@@ -230,16 +230,14 @@ fn head(row: &ConversationRow) -> Value {
 
 fn message(row: &MessageRow) -> Value {
     // The stored source of that number tells where the document lies.
-    let source = |number: usize, key: &str| {
-        let sources = row.sources.as_array().map(Vec::as_slice).unwrap_or_default();
-        let source = sources.iter().find(|source| source["number"] == number);
-        source.map(|source| source[key].clone()).unwrap_or_default()
-    };
+    let sources = row.sources.as_array().map(Vec::as_slice).unwrap_or_default();
     let citation = |one: &StoredCitation| {
-        json!({
-            "collection": source(one.number, "collection"),
-            "title": source(one.number, "title"),
-            "uri": source(one.number, "uri"),
+        let source = sources.iter().find(|source| source["number"] == one.number);
+        let told = |key: &str| source.map(|source| source[key].clone()).unwrap_or_default();
+        let mut value = json!({
+            "collection": told("collection"),
+            "title": told("title"),
+            "uri": told("uri"),
             "number": one.number,
             "answer_range": [one.answer_range.start, one.answer_range.end],
             "document": one.document.to_string(),
@@ -248,7 +246,13 @@ fn message(row: &MessageRow) -> Value {
             "quote": one.quote,
             "checked": one.checked,
             "removed": one.removed,
-        })
+        });
+        if let (Some(source), Some(range)) = (source, &one.source_range)
+            && let Some(pages) = record::pages(source, range)
+        {
+            value["pages"] = json!(pages);
+        }
+        value
     };
     json!({
         "id": row.id,

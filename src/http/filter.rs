@@ -269,6 +269,10 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
+#[path = "filter_rounds.rs"]
+mod rounds;
+
+#[cfg(test)]
 #[allow(clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Fault, UpstreamKind};
+use crate::error::{Error, Fault, UpstreamKind, mend_of_the_disk};
 use crate::http::pointer;
 
 /// The longest wait for a request's body.
@@ -135,10 +135,13 @@ impl From<&Error> for Problem {
                 }
             }
             // Paths and causes are for the log, not for the caller.
-            Error::Storage(_) => Self::new(
+            Error::Storage(cause) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "storage",
-                "reading or writing the service's own data failed; its log says more under this request's id",
+                format!(
+                    "reading or writing the service's own data failed; {}",
+                    mend_of_the_disk(cause).unwrap_or("its log says more under this request's id")
+                ),
             ),
             Error::Internal(_) => internal(),
         }

@@ -145,6 +145,12 @@ fn our_own_failures_keep_their_causes_to_the_log() {
     ] {
         assert!(!Problem::from(&error).to_json().to_string().contains("/home/me"));
     }
+    let full = Error::storage("cannot write `/home/me`", "No space left on device");
+    let detail = Problem::from(&full).detail;
+    assert!(
+        detail.contains("free some space") && !detail.contains("/home/me"),
+        "{detail}"
+    );
 }
 
 #[test]

@@ -278,7 +278,7 @@ impl EventWriter {
 
     fn citation(&self, citation: &Citation) -> Value {
         let source = self.source(citation.number);
-        json!({
+        let mut value = json!({
             "number": citation.number,
             "answer_range": [citation.answer_range.start, citation.answer_range.end],
             "document": citation.document,
@@ -290,7 +290,11 @@ impl EventWriter {
             "title": source.map(|passage| passage.document.title.as_str()),
             "uri": source.map(|passage| passage.document.uri.as_str()),
             "collection": source.map(|passage| passage.collection.as_str()),
-        })
+        });
+        if let Some(pages) = source.and_then(|passage| passage.chunk.pages.as_ref()) {
+            value["pages"] = json!(pages.of(&citation.source_range));
+        }
+        value
     }
 }
 

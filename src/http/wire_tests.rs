@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::{Chunk, ChunkId, Display, DocumentId, Outcome, Scores};
+use crate::types::{Chunk, ChunkId, Display, DocumentId, Outcome, Pages, Scores};
 
 const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
 const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
@@ -35,6 +35,11 @@ fn passage() -> Passage {
             heading_path: vec!["Days".into()],
             text: "Thirty days.".into(),
             span: 5..17,
+            // The last word stands on another page.
+            pages: Some(Pages {
+                first: 3,
+                breaks: vec![12],
+            }),
         }),
         scores: Scores {
             fused: 0.5,
@@ -51,6 +56,7 @@ fn passage_json() -> Value {
     json!({
         "id": CHUNK, "collection": "docs", "document": DOCUMENT, "version": "v1", "title": "Leave", "uri": "leave.md",
         "heading_path": ["Days"], "text": "Thirty days.", "span": [5, 17], "highlights": [[0, 6]],
+        "pages": [3, 4], "page_breaks": [12],
         "scores": { "fused": 0.5, "lexical": 2.0, "lexical_rank": 1 }, "metadata": {},
     })
 }
@@ -61,8 +67,8 @@ fn citation(checked: bool) -> Event {
         answer_range: 0..12,
         document: DOCUMENT.parse().expect("an id"),
         version: "v1".into(),
-        source_range: 5..16,
-        quote: "Thirty days".into(),
+        source_range: 5..11,
+        quote: "Thirty".into(),
         checked,
     })
 }
@@ -106,8 +112,8 @@ fn every_event_has_its_json() {
         &json!({ "delta": "Thirty" }),
     );
     let mut expected = json!({
-        "number": 1, "answer_range": [0, 12], "document": DOCUMENT, "version": "v1", "source_range": [5, 16],
-        "quote": "Thirty days", "checked": true, "title": "Leave", "uri": "leave.md", "collection": "docs",
+        "number": 1, "answer_range": [0, 12], "document": DOCUMENT, "version": "v1", "source_range": [5, 11],
+        "pages": [3, 3], "quote": "Thirty", "checked": true, "title": "Leave", "uri": "leave.md", "collection": "docs",
     });
     check(&mut writer, &citation(true), "citation", &expected);
     expected["checked"] = json!(false);

@@ -20,7 +20,7 @@ use self::beam::{Beam, Measured};
 use self::bits::Bits;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
-use super::{copy, filter};
+use super::{copy, filter, room};
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -99,6 +99,7 @@ impl EdgeStore {
 impl VectorStore for EdgeStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.write(move |inner, fields| {
+            room::check(&inner.folder)?;
             for operation in fields.missing(&points)? {
                 inner.shard.update(operation).map_err(failed)?;
             }
@@ -197,6 +198,7 @@ fn open(folder: &Path, dimension: usize, beam: Beam) -> Result<EdgeShard> {
         settings::trim_log(folder).map_err(failed)?;
         EdgeShard::load(folder, Some(config))
     } else {
+        room::check(folder)?;
         EdgeShard::new(folder, config)
     };
     shard.map_err(failed)

@@ -23,6 +23,7 @@ pub mod lexical;
 pub mod matches;
 pub mod publish;
 pub mod qdrant;
+mod room;
 mod segments;
 pub mod settings;
 pub mod suggest;

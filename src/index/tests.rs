@@ -57,6 +57,7 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
             heading_path: Vec::new(),
             text: (*part).to_owned(),
             span: start..text.len(),
+            pages: None,
         });
     }
     let mut vector = vec![0.1; DIMENSION];
@@ -73,6 +74,7 @@ fn make(uri: &str, texts: &[&str], axis: usize, (metadata, principals): (Metadat
             patched: None,
             text,
             headings: Vec::new(),
+            pages: None,
             metadata,
             principals,
         },

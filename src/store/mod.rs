@@ -24,7 +24,7 @@ pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
 pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, mend_of_the_disk};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/store/migrations");
 
@@ -71,7 +71,8 @@ impl Store {
             .await
             .map_err(|cause| {
                 let file = file.display();
-                let mend = "put it back from a backup, or move it away: conversations go with it, documents do not";
+                let usual = "put it back from a backup, or move it away: conversations go with it, documents do not";
+                let mend = mend_of_the_disk(&cause.to_string()).unwrap_or(usual);
                 Error::Storage(format!("cannot open the database `{file}`: {cause}; {mend}"))
             })?;
         MIGRATIONS

@@ -108,3 +108,43 @@ fn a_parser_may_use_little() {
     assert_eq!(worker::answer(&answer).unwrap().unwrap().0.title, "A");
     assert!(parser.wait().unwrap().success(), "it ends with its input");
 }
+
+#[test]
+fn the_pages_of_a_scan_are_read_below_the_same_limits_where_tesseract_is_installed() {
+    let mut command = Command::new(PORTOLAN);
+    let command = command
+        .arg("parse")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut parser = command.spawn().unwrap();
+    let item = Item {
+        uri: "scan.pdf".into(),
+        media_type: None,
+        bytes: include_bytes!("../../fixtures/scan.pdf").to_vec(),
+        metadata: Metadata::new(),
+        principals: Vec::new(),
+        modified: None,
+    };
+    let request = worker::request(&item, "print", Chunking::default()).unwrap();
+    let mut input = parser.stdin.take().unwrap();
+    input.write_all(&[&request[..], &item.bytes].concat()).unwrap();
+    drop(input);
+    let mut answer = Vec::new();
+    parser.stdout.take().unwrap().read_to_end(&mut answer).unwrap();
+    parser.wait().unwrap();
+    let (document, chunks) = worker::answer(&answer[4..]).unwrap().unwrap();
+    if Path::new("/usr/bin/tesseract").exists() {
+        let place = |words: &str| document.text.find(words).unwrap();
+        let page = |at: usize| document.pages.as_ref().unwrap().of(&(at..at + 1));
+        assert_eq!(page(place("two anchors ready")), [1, 1]);
+        assert_eq!(page(place("winds the lamp at dusk")), [2, 2]);
+        assert_eq!(chunks.len(), 1);
+    } else {
+        let unread = document.metadata["unread"].to_string();
+        assert!(
+            unread.contains("pages 1-2") && unread.contains("`tesseract-ocr`"),
+            "{unread}"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 // Passages as a list: numbered sources, nearest passages, search results.
 import { toCited as citedBy } from "./Chip";
-import { excerpt, pieces, type Range } from "./ranges";
+import { excerpt, paged, pieces, type Range } from "./ranges";
 import type { Cited } from "./source";
 import type { Citation, Passage, Source } from "./wire";
 
@@ -41,7 +41,7 @@ export function PassageList({ passages, onSource, citations = [], bare = false, 
               {number !== undefined && <span className="number">{number}</span>}
               <span dir="auto">{passage.title ? <Marked text={passage.title} ranges={passage.title_highlights ?? []} /> : passage.uri}</span>
             </button>
-            <p className="path">{passage.heading_path.filter((one) => one !== passage.title).join(" › ")}</p>
+            <p className="path">{[...passage.heading_path.filter((one) => one !== passage.title), paged(own[0]?.pages ?? passage.pages)].filter(Boolean).join(" › ")}</p>
             {bare && <p className="path">{passage.uri}</p>}
             {!bare && (own.length > 0
               ? [...new Set(own.map((one) => one.quote))].map((quote) => <p key={quote} className="snippet">“{quote}”</p>)

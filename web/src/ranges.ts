@@ -2,6 +2,12 @@
 
 export type Range = [start: number, end: number];
 
+/** The pages of a place as people say it; nothing where its file has none. */
+export function paged(pages: Range | undefined): string {
+  if (!pages) return "";
+  return pages[0] === pages[1] ? `page ${pages[0]}` : `pages ${pages[0]}–${pages[1]}`;
+}
+
 export interface Piece {
   text: string;
   marked: boolean;

@@ -11,6 +11,8 @@ export interface Passage {
   heading_path: string[];
   text: string;
   span: Range;
+  /** The first and the last page that it stands on, where the file has pages. */
+  pages?: Range;
   highlights?: Range[];
   scores?: Record<string, number>;
   metadata?: Record<string, unknown>;
@@ -26,6 +28,7 @@ export interface Citation {
   document: string;
   version?: string | number;
   source_range: Range | null;
+  pages?: Range;
   quote: string | null;
   checked: boolean;
   title?: string | null;

@@ -115,6 +115,11 @@ pub fn is_program(name: &str) -> bool {
     PROGRAMS.contains(&extension(name).as_str())
 }
 
+/// Whether some bytes are a PDF.
+pub fn is_pdf(bytes: &[u8]) -> bool {
+    by_mark(&bytes[..bytes.len().min(HEAD_BYTES)]) == Some(Kind::Pdf)
+}
+
 /// The kind of the file `name` that holds `bytes`.
 pub fn of(name: &str, media_type: Option<&str>, bytes: &[u8]) -> Kind {
     let head = &bytes[..bytes.len().min(HEAD_BYTES)];

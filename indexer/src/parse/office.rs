@@ -112,6 +112,7 @@ fn slide(page: &mut Page, section: &Section) {
         _ => String::new(),
     };
     let number = section.index + 1;
+    page.turn();
     if title.trim().is_empty() {
         page.heading(1, &format!("Slide {number}"));
     } else {

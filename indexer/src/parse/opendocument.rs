@@ -166,6 +166,7 @@ impl Walk {
             }
             "page" if self.open.iter().any(|outer| outer == "presentation") => {
                 self.slides += 1;
+                self.page.turn();
                 self.page.heading(1, &format!("Slide {}", self.slides));
             }
             "notes" => self.page.heading(2, "Notes"),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Cursor, Read, Write};
+use std::time::Duration;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -19,6 +20,8 @@ pub struct Room {
     pub members: usize,
     /// Archives that may still lie within each other.
     pub depth: usize,
+    /// How long the words in its pictures may still be looked for.
+    pub reading: Duration,
 }
 
 impl Default for Room {
@@ -27,6 +30,7 @@ impl Default for Room {
             bytes: MOST_BYTES,
             members: MOST_MEMBERS,
             depth: 4,
+            reading: Duration::ZERO,
         }
     }
 }

@@ -14,6 +14,8 @@ pub struct Page {
     pub text: String,
     /// The headings so far.
     pub headings: Vec<Heading>,
+    /// Where each page or slide of the file begins in the text, where it has any.
+    pub pages: Vec<usize>,
     /// The title, where the document states one.
     pub title: Option<String>,
     /// Facts that the document states.
@@ -74,6 +76,12 @@ impl Page {
         if may_part && !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
+    }
+
+    /// Goes to the next page or slide of the file.
+    pub fn turn(&mut self) {
+        self.block();
+        self.pages.push(self.text.len());
     }
 
     /// Starts an item of a list.

@@ -57,7 +57,7 @@ pub fn check(document: &Document) -> Result<(), String> {
 }
 
 /// The page's own resources or those of the nearest folder of pages above it.
-fn resources(document: &Document, page: ObjectId) -> Result<Option<&Dictionary>, String> {
+pub fn resources(document: &Document, page: ObjectId) -> Result<Option<&Dictionary>, String> {
     let mut found = None;
     let mut node = document.get_dictionary(page).ok();
     for _ in 0..PARENTS {
@@ -158,12 +158,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn contents(stream: &Stream) -> Vec<u8> {
+/// What a stream holds, unpacked where that is possible.
+pub fn contents(stream: &Stream) -> Vec<u8> {
     stream.decompressed_content().unwrap_or_else(|_| stream.content.clone())
 }
 
 /// The names after which content says `Do`, as often as it says so.
-fn drawn(content: &[u8]) -> Vec<Vec<u8>> {
+pub fn drawn(content: &[u8]) -> Vec<Vec<u8>> {
     let Ok(content) = Content::decode(content) else {
         return Vec::new();
     };
