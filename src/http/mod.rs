@@ -21,6 +21,7 @@ pub mod pointer;
 pub mod problem;
 pub mod puts;
 pub mod replay;
+pub mod responses;
 pub mod search;
 pub mod search_body;
 pub mod serve;
@@ -173,14 +174,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/index", post(documents::index_source))
         .route("/v1/backup", post(backup::backup))
         .route("/v1/tune", post(tune::tune))
-        .route("/v1/conversations", get(conversations::list))
-        .route(
-            "/v1/conversations/{id}",
-            get(conversations::get).delete(conversations::remove),
-        )
-        .route("/v1/chat/completions", post(openai::chat_completions))
-        .route("/v1/models", get(models::models))
-        .route("/v1/models/{id}", get(models::model))
+        .merge(answers())
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))
@@ -191,11 +185,25 @@ pub fn router(state: HttpState) -> Router {
         .layer(Extension(BodyLimit(limit)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), auth::check))
-        .layer(from_fn(openai::reshape))
+        .layer(from_fn(openai::shape::reshape))
         // Leaves `text/event-stream` and images alone.
         .layer(CompressionLayer::new())
         .layer(from_fn(ops::observe))
         .with_state(state)
+}
+
+/// What was asked and answered and how it came about, and the same for clients of `OpenAI`'s interface.
+fn answers() -> Router<HttpState> {
+    Router::new()
+        .route("/v1/conversations", get(conversations::list))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::get).delete(conversations::remove),
+        )
+        .route("/v1/chat/completions", post(openai::chat_completions))
+        .route("/v1/responses", post(responses::responses))
+        .route("/v1/models", get(models::models))
+        .route("/v1/models/{id}", get(models::model))
 }
 
 /// The documents of a collection that the path or the query string names.

@@ -28,6 +28,7 @@ mod refine;
 mod removal;
 mod replays;
 mod rerank;
+mod responses;
 mod resume;
 mod search;
 mod sites;
