@@ -13,6 +13,7 @@ pub mod found;
 pub mod index_body;
 pub mod jobs;
 pub mod lines;
+pub mod message_stream;
 pub mod models;
 pub mod openai;
 pub mod ops;

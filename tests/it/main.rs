@@ -20,6 +20,7 @@ mod isolation;
 mod jobs;
 mod library;
 mod meanwhile;
+mod message_stream;
 mod openai;
 mod pages;
 mod plan;
