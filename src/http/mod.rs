@@ -13,6 +13,7 @@ pub mod found;
 pub mod index_body;
 pub mod jobs;
 pub mod lines;
+pub mod mcp;
 pub mod message_stream;
 pub mod models;
 pub mod openai;
@@ -176,6 +177,7 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/backup", post(backup::backup))
         .route("/v1/tune", post(tune::tune))
         .merge(answers())
+        .route_service("/mcp", mcp::service(state.clone(), question))
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))

@@ -19,6 +19,7 @@ mod input;
 mod isolation;
 mod jobs;
 mod library;
+mod mcp;
 mod meanwhile;
 mod message_stream;
 mod openai;
