@@ -72,6 +72,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
+        traces: config.traces,
         parsers: Parsers::of_this_program(),
     };
     Engine::bounded(parts, config.limits.collections).await

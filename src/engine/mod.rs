@@ -38,6 +38,7 @@ mod shelf;
 mod shingles;
 pub mod suggest;
 pub mod support;
+pub mod trace;
 pub mod tune;
 pub mod views;
 mod wishes;
@@ -50,6 +51,7 @@ use std::sync::{Arc, RwLock};
 use futures::stream::BoxStream;
 use indexer::chunk::Chunking;
 
+use crate::config::Traces;
 use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
@@ -122,6 +124,8 @@ pub struct Parts {
     pub decline_below: f32,
     /// How documents are cut.
     pub chunking: Chunking,
+    /// How it is kept how answers came about.
+    pub traces: Traces,
     /// Where they are parsed.
     pub parsers: Parsers,
 }

@@ -29,6 +29,7 @@ pub mod search_body;
 pub mod serve;
 pub mod settings;
 pub mod suggest;
+pub mod traces;
 pub mod tune;
 pub mod ui;
 pub mod wire;
@@ -203,6 +204,11 @@ fn answers() -> Router<HttpState> {
             "/v1/conversations/{id}",
             get(conversations::get).delete(conversations::remove),
         )
+        .route("/v1/traces", get(traces::list))
+        .route("/v1/traces/{run}", get(traces::get))
+        .route("/v1/traces/{run}/replay", post(traces::replay))
+        .route("/v1/traces/{run}/golden", post(traces::golden))
+        .route("/v1/messages/{id}/feedback", post(traces::feedback))
         .route("/v1/chat/completions", post(openai::chat_completions))
         .route("/v1/responses", post(responses::responses))
         .route("/v1/models", get(models::models))

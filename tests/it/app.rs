@@ -115,7 +115,7 @@ impl TestApp {
         app
     }
 
-    async fn made(
+    pub async fn made(
         data: PathBuf,
         settings: HttpSettings,
         embedder: Arc<dyn Embedder>,
@@ -300,6 +300,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.3,
         chunking: Chunking::default(),
+        traces: portolan::config::Traces::default(),
         parsers: Parsers::children(env!("CARGO_BIN_EXE_portolan").into()),
     }
 }
