@@ -145,6 +145,7 @@ async fn service(data: &std::path::Path, model: &str) -> (Arc<Engine>, axum::Rou
         reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
+        traces: portolan::config::Traces::default(),
         parsers: portolan::engine::Parsers::here(),
         in_flight_bytes: 256 << 20,
     };

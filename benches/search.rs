@@ -179,6 +179,7 @@ async fn open(data: &Path) -> Arc<Engine> {
         reranking: Arc::new(portolan::engine::rerank::Reranking::nothing()),
         decline_below: 0.0,
         chunking: indexer::chunk::Chunking::default(),
+        traces: portolan::config::Traces::default(),
         parsers: portolan::engine::Parsers::here(),
         in_flight_bytes: 256 << 20,
     };

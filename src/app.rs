@@ -73,6 +73,7 @@ pub async fn open(config: &Config) -> Result<Arc<Engine>> {
         vectors: vectors(config)?,
         decline_below: config.evidence.decline_below,
         chunking: config.chunking,
+        traces: config.traces,
         parsers: Parsers::of_this_program(),
         in_flight_bytes: config.limits.in_flight_bytes,
     };

@@ -18,9 +18,10 @@ mod chunks;
 mod embedding;
 mod limits;
 mod rerank;
+mod traces;
 
 pub use address::without_password;
-use address::{is_web_address, web_address};
+use address::{hosts, is_web_address, parse_hosts, web_address};
 use chunks::ChunkSettings;
 pub use embedding::Embedding;
 use embedding::EmbeddingSettings;
@@ -28,6 +29,8 @@ use limits::LimitSettings;
 pub use limits::Limits;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
+use traces::TraceSettings;
+pub use traces::Traces;
 
 /// Read from the working directory when no other file is named.
 const FILE: &str = "portolan.toml";
@@ -65,6 +68,8 @@ pub struct Config {
     pub evidence: Evidence,
     /// How documents are cut.
     pub chunking: Chunking,
+    /// How it is kept how answers came about.
+    pub traces: Traces,
     /// How much at once.
     pub limits: Limits,
     /// The variables that the routes refer to.
@@ -159,6 +164,7 @@ struct Settings {
     rerank: RerankSettings,
     evidence: EvidenceSettings,
     chunks: ChunkSettings,
+    traces: TraceSettings,
     limits: LimitSettings,
 }
 
@@ -247,6 +253,7 @@ impl Settings {
                 decline_below: self.evidence.decline_below.unwrap_or(0.55),
             },
             chunking: self.chunks.resolve(),
+            traces: self.traces.resolve(),
             limits: self.limits.resolve(),
             environment: Environment(environment),
         })
@@ -313,33 +320,14 @@ fn expected(key: &str) -> Option<&'static str> {
         "model" => Some("the model's name in quotes, such as `all-MiniLM-L6-v2`"),
         "threads" | "dimension" | "body_bytes" | "streams" | "searches" | "connections" | "collections"
         | "in_flight_bytes" | "budget_ms" => Some("a whole number from 1"),
-        "drain_seconds" => Some("a whole number from 0"),
+        "drain_seconds" | "keep_days" => Some("a whole number from 0"),
         "decline_below" | "weight" => Some("a number from 0.0 to 1.0"),
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),
         "provider" => Some("the gateway's name of a provider in quotes, such as `cohere`"),
         "target_bytes" => Some("a whole number from 400 to 20000"),
-        "context" => Some("`true` or `false`"),
+        "context" | "words" => Some("`true` or `false`"),
         _ => None,
     }
-}
-
-/// Host names in lower case; none when one of them is more than a name.
-fn parse_hosts<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
-    let plain = |name: &&str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
-    };
-    names
-        .map(|name| Some(name.trim()).filter(plain).map(str::to_lowercase))
-        .collect()
-}
-
-fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Vec<String>>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    let hosts = parse_hosts(names.iter().map(String::as_str)).map(Some);
-    hosts.ok_or_else(|| D::Error::custom("not a list of host names"))
 }
 
 fn share<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<f32>, D::Error> {

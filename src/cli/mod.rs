@@ -16,6 +16,7 @@ mod progress;
 mod search;
 mod sets;
 mod table;
+mod traces;
 mod tune;
 
 use std::ffi::OsString;
@@ -77,6 +78,8 @@ enum Command {
     Search(search::Search),
     /// Ask a question; the answer streams with its sources.
     Ask(ask::Ask),
+    /// Show how answers came about; make their evidence again.
+    Traces(traces::Traces),
     /// List the collections, or delete one.
     Collections(collections::Collections),
     /// Write the whole instance to one file, also while it runs.
@@ -139,6 +142,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Jobs(command) => jobs::run(&config, command, json).await,
             Command::Search(command) => search::run(&config, command, json).await,
             Command::Ask(command) => ask::run(&config, command, json).await,
+            Command::Traces(command) => traces::run(&config, command, json).await,
             Command::Collections(command) => collections::run(&config, command, json).await,
             Command::Backup(command) => backup::run(&config, command, json).await,
             Command::Restore(command) => backup::restore(&config, command, json).await,

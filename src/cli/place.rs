@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app;
 use crate::config::Config;
+use crate::engine::trace::Viewer;
 use crate::engine::{Ask, Engine, Wish};
 use crate::error::{Error, Result};
 use crate::gateway::peer::Peer;
@@ -18,6 +19,7 @@ use crate::http::auth::OPERATOR;
 use crate::http::collections::view;
 use crate::http::index_body::IndexBody;
 use crate::http::search_body::SearchBody;
+use crate::http::traces::{GoldenBody, ReplayBody};
 use crate::http::tune::TuneBody;
 use crate::http::wire::{ChatBody, EventWriter};
 use crate::http::{backup, documents, found, puts};
@@ -152,6 +154,47 @@ impl Place {
         }
     }
 
+    /// `GET /v1/traces`.
+    pub(super) async fn traces(&self, limit: usize, rating: Option<&str>) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.traces(&operator(), rating, limit).await,
+            Self::Peer(peer) => {
+                let rating = rating.map(|rating| format!("&rating={rating}")).unwrap_or_default();
+                peer.get(&format!("/v1/traces?limit={limit}{rating}")).await
+            }
+        }
+    }
+
+    /// `GET /v1/traces/{run}`.
+    pub(super) async fn trace(&self, run: &str) -> Result<Value> {
+        match self {
+            Self::Here(engine) => engine.trace(run, &operator()).await,
+            Self::Peer(peer) => peer.get(&format!("/v1/traces/{run}")).await,
+        }
+    }
+
+    /// `POST /v1/traces/{run}/replay`.
+    pub(super) async fn replay_trace(&self, run: &str, body: Value) -> Result<Value> {
+        match self {
+            Self::Here(engine) => {
+                let changes = parse::<ReplayBody>(body)?.changes()?;
+                engine.replay_trace(run, &changes, &operator()).await
+            }
+            Self::Peer(peer) => peer.post(&format!("/v1/traces/{run}/replay"), &body).await,
+        }
+    }
+
+    /// `POST /v1/traces/{run}/golden`.
+    pub(super) async fn golden(&self, run: &str, body: Value) -> Result<Value> {
+        match self {
+            Self::Here(engine) => {
+                let wanted = parse::<GoldenBody>(body)?.wanted();
+                engine.golden(run, &wanted, &operator()).await
+            }
+            Self::Peer(peer) => peer.post(&format!("/v1/traces/{run}/golden"), &body).await,
+        }
+    }
+
     /// `GET /v1/collections`.
     pub(super) async fn collections(&self) -> Result<Value> {
         match self {
@@ -208,6 +251,14 @@ impl Place {
             Self::Here(engine) => engine.wish(id, wish).await,
             Self::Peer(peer) => peer.post(&format!("/v1/jobs/{id}/{word}"), &json!({})).await,
         }
+    }
+}
+
+/// Who commands reads everything.
+fn operator() -> Viewer {
+    Viewer {
+        owner: OPERATOR.to_owned(),
+        reader: Reader::Everything,
     }
 }
 
@@ -274,6 +325,7 @@ mod tests {
             reranking: Arc::new(crate::engine::rerank::Reranking::nothing()),
             decline_below: 0.5,
             chunking: indexer::chunk::Chunking::default(),
+            traces: crate::config::Traces::default(),
             parsers: crate::engine::Parsers::here(),
             in_flight_bytes: 256 << 20,
         };

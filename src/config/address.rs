@@ -1,4 +1,4 @@
-//! Addresses in the settings: what is one, and how it is shown.
+//! Addresses and names of hosts in the settings: what is one, and how it is shown.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -28,4 +28,23 @@ pub fn without_password(url: &str) -> String {
         Some((_, host)) => format!("{scheme}://{host}{path}"),
         None => url.to_owned(),
     }
+}
+
+/// Host names in lower case; none when one of them is more than a name.
+pub(super) fn parse_hosts<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    let plain = |name: &&str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'))
+    };
+    names
+        .map(|name| Some(name.trim()).filter(plain).map(str::to_lowercase))
+        .collect()
+}
+
+pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let hosts = parse_hosts(names.iter().map(String::as_str)).map(Some);
+    hosts.ok_or_else(|| D::Error::custom("not a list of host names"))
 }

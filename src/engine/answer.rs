@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::engine::citations::Tracker;
 use crate::engine::runs::Recording;
-use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, writing};
+use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, trace, writing};
 use crate::error::{Error, Result};
 use crate::gateway::routes::{Route, RouteKind};
 use crate::gateway::{selector, tokens};
@@ -17,7 +17,7 @@ use crate::types::{
 };
 
 /// Passages that a prompt can hold.
-const EVIDENCE: usize = 12;
+pub(super) const EVIDENCE: usize = 12;
 /// Turns of the conversation that are looked at.
 const TURNS: usize = 12;
 /// Tokens of the instructions and of the question's frame.
@@ -38,6 +38,9 @@ pub(super) struct Run {
     pub weighed: evidence::Weighed,
     pub prompt: Arc<Prompt>,
     pub found: Vec<Passage>,
+    /// Tokens that the evidence could have.
+    pub budget: usize,
+    pub searched: trace::Searched,
     /// What of the search did not work.
     pub degraded: Vec<String>,
     pub asked: Asked,
@@ -105,18 +108,21 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     let Found {
         passages: found,
         degraded,
+        trace: steps,
+        corrections,
         ..
     } = engine.search(&query).await?;
     let idf = engine.idf(query.collections());
     let decline_below = engine.decline_below(query.collections());
     let (message, question) = (ask.message.clone(), query.text().to_owned());
+    let asked_turns = turns.len();
     // Analysing words and counting tokens takes milliseconds.
     let work = move || {
         let weighed = evidence::weigh(&question, &found, &*idf, decline_below);
-        let prompt = build(&route, &turns, &message, &question, found.clone())?;
-        Ok((weighed, prompt, found, route))
+        let (prompt, budget) = build(&route, &turns, &message, &question, found.clone())?;
+        Ok((weighed, prompt, found, route, budget))
     };
-    let (weighed, prompt, found, route) = blocking(work).await?;
+    let (weighed, prompt, found, route, budget) = blocking(work).await?;
     let run = prompt.run.clone();
     Ok(Run {
         id: run,
@@ -134,28 +140,62 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         prompt: Arc::new(prompt),
         found,
         degraded,
+        budget,
+        searched: trace::Searched {
+            query,
+            steps,
+            corrections,
+            decline_below,
+            turns: asked_turns,
+        },
     })
 }
 
-fn build(route: &Route, turns: &[Message], message: &str, question: &str, found: Vec<Passage>) -> Result<Prompt> {
-    // The extractive route has no window.
-    let window = route
-        .targets
-        .iter()
-        .map(|target| target.window)
-        .min()
-        .unwrap_or(WITHOUT_LIMIT);
-    let answer = route
-        .targets
-        .iter()
-        .map(|target| target.max_output)
-        .min()
-        .unwrap_or(512)
-        .min(window / 4);
+/// The prompt, and the tokens that its evidence could have.
+fn build(
+    route: &Route,
+    turns: &[Message],
+    message: &str,
+    question: &str,
+    found: Vec<Passage>,
+) -> Result<(Prompt, usize)> {
+    let room = room(route, message)?;
     let model = route.targets.first().map(|target| target.model.as_str());
     // Without a model there is no window to keep to.
     let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
-    let room = window.saturating_sub(answer + OVERHEAD + count(message));
+    let turns = pack::recent(turns, room / 4, &count);
+    let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
+    let budget = room.saturating_sub(spent);
+    let context = pack::fit(found, budget, &count);
+    let messages = prompt::render(&context, turns, message)?;
+    let run = Uuid::now_v7().to_string();
+    let prompt = Prompt {
+        messages,
+        question: question.to_owned(),
+        context,
+        max_tokens: longest_answer(route),
+        run,
+    };
+    Ok((prompt, budget))
+}
+
+/// The smallest window of the route's targets; the extractive route has none.
+fn window(route: &Route) -> usize {
+    let windows = route.targets.iter().map(|target| target.window);
+    windows.min().unwrap_or(WITHOUT_LIMIT)
+}
+
+/// Tokens that the answer may have.
+fn longest_answer(route: &Route) -> usize {
+    let longest = route.targets.iter().map(|target| target.max_output).min();
+    longest.unwrap_or(512).min(window(route) / 4)
+}
+
+/// Tokens that evidence and turns may have together.
+pub(super) fn room(route: &Route, message: &str) -> Result<usize> {
+    let model = route.targets.first().map(|target| target.model.as_str());
+    let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
+    let room = window(route).saturating_sub(longest_answer(route) + OVERHEAD + count(message));
     if room < LEAST_ROOM {
         let detail = format!(
             "the message leaves no room in the window of route `{}`; shorten it",
@@ -163,18 +203,7 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
         );
         return Err(Error::bad_input("/message", detail));
     }
-    let turns = pack::recent(turns, room / 4, &count);
-    let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
-    let context = pack::fit(found, room.saturating_sub(spent), &count);
-    let messages = prompt::render(&context, turns, message)?;
-    let run = Uuid::now_v7().to_string();
-    Ok(Prompt {
-        messages,
-        question: question.to_owned(),
-        context,
-        max_tokens: answer,
-        run,
-    })
+    Ok(room)
 }
 
 /// The end of a recording, however it comes about: its readers wait for it.
@@ -225,7 +254,15 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
         .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
     let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
     let removals = engine.runs().removals();
-    let stored = keep::keep(engine, &run, &record).await;
+    let ended = trace::Ended {
+        tracker: &tracker,
+        told: &told,
+        outcome: &outcome,
+        verdict: verdict.as_ref(),
+        took: began.elapsed(),
+    };
+    let traced = trace::of(&run, &ended, engine.parts.traces);
+    let stored = keep::keep(engine, &run, &record, traced).await;
     if !declined {
         keep::measure(&run, &told, outcome.as_ref().err(), began.elapsed());
     }
@@ -268,6 +305,7 @@ pub(super) const DECLINED: &str = "The documents do not say.";
 pub(super) struct Told {
     pub usage: Option<Usage>,
     pub first_text_ms: Option<u64>,
+    pub calls: Vec<trace::Call>,
 }
 
 fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {

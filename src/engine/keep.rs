@@ -7,7 +7,7 @@ use crate::engine::answer::{DECLINED, Run, Told};
 use crate::engine::citations::Tracker;
 use crate::engine::{Engine, record};
 use crate::error::{Error, Result};
-use crate::store::AnswerRecord;
+use crate::store::{AnswerRecord, TraceRecord};
 use crate::telemetry;
 use crate::types::{Outcome, Verdict};
 
@@ -56,10 +56,22 @@ pub(super) fn record(
 }
 
 /// Stores the answer. A document that was erased meanwhile is erased from it too; returns whether there was none.
-pub(super) async fn keep(engine: &Arc<Engine>, run: &Run, record: &AnswerRecord) -> Result<bool> {
+pub(super) async fn keep(
+    engine: &Arc<Engine>,
+    run: &Run,
+    record: &AnswerRecord,
+    trace: Option<TraceRecord>,
+) -> Result<bool> {
     engine.store().add_answer(&run.conversation, record).await?;
+    if let Some(trace) = trace
+        && let Err(error) = engine.store().keep_trace(&trace, engine.parts.traces.keep_days).await
+    {
+        // The answer is worth more than how it came about.
+        tracing::warn!(run = run.id, %error, "no trace of an answer is kept");
+    }
     let mut whole = true;
-    for passage in &run.prompt.context.passages {
+    // A trace also has those that were not packed.
+    for passage in run.prompt.context.passages.iter().chain(&run.found) {
         let held = engine
             .collection(&passage.collection)
             .is_ok_and(|collection| collection.holds(passage.document.id));

@@ -40,6 +40,7 @@ mod shingles;
 mod span_rounds;
 pub mod suggest;
 pub mod support;
+pub mod trace;
 pub mod tune;
 pub mod views;
 mod wishes;
@@ -52,6 +53,7 @@ use std::sync::{Arc, RwLock};
 use futures::stream::BoxStream;
 use indexer::chunk::Chunking;
 
+use crate::config::Traces;
 use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
 use crate::gateway::{ChatModel, Embedder};
@@ -121,6 +123,8 @@ pub struct Parts {
     pub decline_below: f32,
     /// How documents are cut.
     pub chunking: Chunking,
+    /// How it is kept how answers came about.
+    pub traces: Traces,
     /// Where they are parsed.
     pub parsers: Parsers,
     /// Bytes of documents that may wait to be indexed, and as many that may be on their way into an index.

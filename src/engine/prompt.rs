@@ -5,9 +5,13 @@ use std::sync::OnceLock;
 use minijinja::{Environment, context};
 
 use crate::engine::citations::without_marks;
+use crate::engine::trace;
 use crate::error::{Error, Result};
 use crate::types::{Context, Expansion, Message, Role};
 
+/// The name of the prompt for answers.
+pub const ANSWER: &str = "answer";
+const ANSWER_TEXT: &str = include_str!("../../prompts/answer.jinja");
 /// The tag around a passage.
 const FENCE: &str = "passage";
 
@@ -19,7 +23,7 @@ pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<V
         .map(|passage| context! { title => attribute(&passage.document.title), text => defuse(&passage.chunk.text) })
         .collect();
     let template = environment()
-        .get_template("answer")
+        .get_template(ANSWER)
         .map_err(|error| Error::Internal(error.to_string()))?;
     let system = template
         .render(context! { passages })
@@ -41,6 +45,11 @@ pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<V
         text: question.to_owned(),
     });
     Ok(messages)
+}
+
+/// What tells one version of the prompt for answers from another.
+pub fn hash() -> String {
+    trace::hash(ANSWER_TEXT)
 }
 
 /// What asks a model to go on with an answer that broke off.
@@ -111,7 +120,7 @@ fn environment() -> &'static Environment<'static> {
     ENVIRONMENT.get_or_init(|| {
         let mut environment = Environment::new();
         for (name, text) in [
-            ("answer", include_str!("../../prompts/answer.jinja")),
+            (ANSWER, ANSWER_TEXT),
             ("queries", include_str!("../../prompts/queries.jinja")),
             ("passage", include_str!("../../prompts/passage.jinja")),
             ("continue", include_str!("../../prompts/continue.jinja")),

@@ -200,6 +200,11 @@ impl Engine {
         self.store().change_owner(id, &unfiled(owner), owner).await
     }
 
+    /// The conversation of `owner`, filed or not, in which the run answered.
+    pub async fn conversation_of_run(&self, run: &str, owner: &str) -> Result<Option<String>> {
+        self.store().conversation_of_run(run, [owner, &unfiled(owner)]).await
+    }
+
     /// Removes a conversation; false when there was none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
         let removed = self.store().remove_conversation(id, owner).await?;

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use crate::engine::answer::{Run, Told};
 use crate::engine::citations::{Piece, Tracker};
 use crate::engine::runs::Recording;
+use crate::engine::trace::Call;
 use crate::engine::{Engine, prompt};
 use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::{ChatModel, tokens};
@@ -34,6 +35,7 @@ pub(super) async fn follow(
         tracker,
         told,
         began: Instant::now(),
+        first: None,
         written: String::new(),
         opening: None,
     };
@@ -77,6 +79,8 @@ struct Writing<'a> {
     tracker: &'a mut Tracker,
     told: &'a mut Told,
     began: Instant,
+    /// When the call under way gave its first text.
+    first: Option<Instant>,
     /// What the model wrote, with its marks.
     written: String,
     /// The beginning of a continuation, until it is known what it repeats.
@@ -84,12 +88,30 @@ struct Writing<'a> {
 }
 
 impl Writing<'_> {
+    /// One call, which is noted.
     async fn take(&mut self, model: &Arc<dyn ChatModel>, prompt: Arc<Prompt>) -> Result<String> {
+        let began = Instant::now();
+        self.first = None;
+        let ended = self.read(model, prompt).await;
+        let call = Call {
+            first_text_ms: self.first.map(|first| first.duration_since(began).as_millis() as u64),
+            took_ms: began.elapsed().as_millis() as u64,
+            usage: self.told.usage.clone(),
+            ended: ended.clone().map_err(|error| (error.kind(), error.to_string())),
+        };
+        self.told.calls.push(call);
+        ended
+    }
+
+    async fn read(&mut self, model: &Arc<dyn ChatModel>, prompt: Arc<Prompt>) -> Result<String> {
         let stopping = self.engine.stopping();
         let mut deltas = self.recording.wait(model.stream(prompt), stopping).await??;
         while let Some(delta) = self.recording.wait(deltas.next(), stopping).await? {
             match delta? {
-                Delta::Text(text) => self.text(&text)?,
+                Delta::Text(text) => {
+                    self.first.get_or_insert_with(Instant::now);
+                    self.text(&text)?;
+                }
                 Delta::Usage(usage) => self.told.usage = Some(usage),
                 Delta::Finish(reason) => {
                     self.open()?;

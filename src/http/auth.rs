@@ -124,7 +124,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The pages and the probes need no key; what they show of the documents comes from /v1.
 fn is_open(path: &str) -> bool {
-    path != "/metrics" && path != "/v1" && !path.starts_with("/v1/")
+    !matches!(path, "/metrics" | "/mcp" | "/v1") && !path.starts_with("/v1/")
 }
 
 /// `Host` with its port, or the authority of HTTP/2; none for clients that are no browsers.

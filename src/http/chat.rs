@@ -13,10 +13,10 @@ use serde_json::json;
 
 use crate::engine::{Ask, EventStream};
 use crate::error::{Error, Result};
-use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::problem::{Answer, Body, Id, reply};
-use crate::http::wire::{ChatBody, Collected, EventWriter};
+use crate::http::wire::{ChatBody, Collected, EventWriter, Format};
+use crate::http::{HttpState, message_stream};
 use crate::types::Event;
 
 /// Proxies close what is silent for longer.
@@ -44,10 +44,10 @@ pub async fn chat(
         resumable: body.resumable,
     };
     let events = whole(state.engine().answer_in(ask, permit).await?);
-    if body.stream {
-        Ok(event_stream(events, 0))
-    } else {
-        collect(events).await
+    match (body.stream, body.format) {
+        (true, Format::Events) => Ok(event_stream(events, 0)),
+        (true, Format::UiMessageStream) => Ok(message_stream::respond_with(events)),
+        (false, _) => collect(events).await,
     }
 }
 

@@ -13,6 +13,8 @@ pub mod found;
 pub mod index_body;
 pub mod jobs;
 pub mod lines;
+pub mod mcp;
+pub mod message_stream;
 pub mod models;
 pub mod openai;
 pub mod ops;
@@ -21,11 +23,13 @@ pub mod pointer;
 pub mod problem;
 pub mod puts;
 pub mod replay;
+pub mod responses;
 pub mod search;
 pub mod search_body;
 pub mod serve;
 pub mod settings;
 pub mod suggest;
+pub mod traces;
 pub mod tune;
 pub mod ui;
 pub mod wire;
@@ -173,14 +177,8 @@ pub fn router(state: HttpState) -> Router {
         .route("/v1/index", post(documents::index_source))
         .route("/v1/backup", post(backup::backup))
         .route("/v1/tune", post(tune::tune))
-        .route("/v1/conversations", get(conversations::list))
-        .route(
-            "/v1/conversations/{id}",
-            get(conversations::get).delete(conversations::remove),
-        )
-        .route("/v1/chat/completions", post(openai::chat_completions))
-        .route("/v1/models", get(models::models))
-        .route("/v1/models/{id}", get(models::model))
+        .merge(answers())
+        .route_service("/mcp", mcp::service(state.clone(), question))
         .route("/healthz", get(ops::alive))
         .route("/readyz", get(ops::ready))
         .route("/metrics", get(ops::metrics))
@@ -191,11 +189,30 @@ pub fn router(state: HttpState) -> Router {
         .layer(Extension(BodyLimit(limit)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(state.clone(), auth::check))
-        .layer(from_fn(openai::reshape))
+        .layer(from_fn(openai::shape::reshape))
         // Leaves `text/event-stream` and images alone.
         .layer(CompressionLayer::new())
         .layer(from_fn(ops::observe))
         .with_state(state)
+}
+
+/// What was asked and answered and how it came about, and the same for clients of `OpenAI`'s interface.
+fn answers() -> Router<HttpState> {
+    Router::new()
+        .route("/v1/conversations", get(conversations::list))
+        .route(
+            "/v1/conversations/{id}",
+            get(conversations::get).delete(conversations::remove),
+        )
+        .route("/v1/traces", get(traces::list))
+        .route("/v1/traces/{run}", get(traces::get))
+        .route("/v1/traces/{run}/replay", post(traces::replay))
+        .route("/v1/traces/{run}/golden", post(traces::golden))
+        .route("/v1/messages/{id}/feedback", post(traces::feedback))
+        .route("/v1/chat/completions", post(openai::chat_completions))
+        .route("/v1/responses", post(responses::responses))
+        .route("/v1/models", get(models::models))
+        .route("/v1/models/{id}", get(models::model))
 }
 
 /// The documents of a collection that the path or the query string names.

@@ -3,26 +3,28 @@
 //! The last user message is the question; the earlier ones are its turns, unless `metadata.conversation` names ours.
 //! A call that names none is filed in nobody's list.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+pub mod ask;
+pub mod noted;
+pub mod shape;
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
-use axum::middleware::Next;
 use axum::response::Response;
 use axum::response::sse;
 use futures::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::engine::{self, Ask, EventStream};
+use crate::engine::{Ask, EventStream};
 use crate::error::{Error, Result};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
-use crate::http::chat::{respond, whole};
-use crate::http::models;
+use crate::http::chat::respond;
+use crate::http::openai::ask::{Asked, CallMetadata, begin, begun, no_tools, only_text};
+use crate::http::openai::noted::{Annotation, Noted};
+use crate::http::openai::shape::error_body;
 use crate::http::problem::{Answer, Body, Problem, reply};
-use crate::http::wire::{self, EventWriter, OneOrMany};
-use crate::types::{Citation, Event, Message, Role, Usage};
+use crate::types::{Event, Message, Role, Usage};
 
 /// Body of `POST /v1/chat/completions`; clients send more than we use, so unknown fields pass.
 #[derive(Debug, Deserialize)]
@@ -32,7 +34,11 @@ pub struct CompletionBody {
     stream: Option<bool>,
     stream_options: Option<StreamOptions>,
     n: Option<u64>,
-    metadata: Option<CompletionMetadata>,
+    response_format: Option<Value>,
+    metadata: Option<CallMetadata>,
+    tools: Option<Vec<Value>>,
+    functions: Option<Vec<Value>>,
+    tool_choice: Option<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -58,12 +64,6 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-struct CompletionMetadata {
-    conversation: Option<String>,
-    collection: Option<OneOrMany>,
-}
-
 /// `POST /v1/chat/completions`.
 pub async fn chat_completions(
     State(state): State<HttpState>,
@@ -76,19 +76,7 @@ pub async fn chat_completions(
         .is_some_and(|options| options.include_usage == Some(true));
     let streams = body.stream == Some(true);
     let writer = Completion::new(body.model.as_deref().unwrap_or_default(), include_usage);
-    let owner = caller.owner.clone();
-    let ask = ask(body, caller)?;
-    if let Some(model) = ask.route.as_deref().filter(|model| *model != "auto") {
-        // As declared: whether its server answers shows in a moment, with the reason. Who errs hears what answers now.
-        if models::usable(&state.engine().declared_routes(), model).is_err() {
-            models::usable(&state.engine().routes().await, model)?;
-        }
-    }
-    let permit = state.stream_permit()?;
-    if let Some(conversation) = &ask.conversation {
-        state.engine().file_conversation(conversation, &owner).await?;
-    }
-    let events = whole(state.engine().answer_in(ask, permit).await?);
+    let events = begin(&state, ask(body, caller)?).await?;
     if streams {
         Ok(event_stream(begun(events).await?, writer))
     } else {
@@ -100,6 +88,10 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
     if body.n.is_some_and(|n| n != 1) {
         return Err(Error::bad_input("/n", "one answer is given; leave `n` out or send 1"));
     }
+    for (name, tools) in [("tools", &body.tools), ("functions", &body.functions)] {
+        no_tools(name, tools.as_deref(), body.tool_choice.as_ref())?;
+    }
+    only_text(body.response_format.as_ref(), "/response_format")?;
     let last = body
         .messages
         .iter()
@@ -112,32 +104,16 @@ fn ask(body: CompletionBody, caller: Caller) -> Result<Ask> {
             "there is no message with the role `user`; the last one is the question",
         ));
     };
-    let text = words(message);
-    let history = body.messages[..at].iter().filter_map(turn).collect();
-    let (conversation, collection) = body
-        .metadata
-        .map_or((None, None), |metadata| (metadata.conversation, metadata.collection));
-    let topic = wire::topic(&text, collection, None, &format!("/messages/{at}/content"))?;
-    let reader = caller.reader();
-    let owner = match conversation {
-        Some(_) => caller.owner,
-        None => engine::unfiled(&caller.owner),
+    let metadata = body.metadata.unwrap_or_default();
+    let asked = Asked {
+        question: words(message),
+        pointer: format!("/messages/{at}/content"),
+        history: body.messages[..at].iter().filter_map(turn).collect(),
+        model: body.model,
+        conversation: metadata.conversation,
+        collection: metadata.collection,
     };
-    Ok(Ask {
-        message: topic.message,
-        conversation,
-        history,
-        collections: topic.collections,
-        filter: topic.filter,
-        // The names that stand for whatever route is the default.
-        route: body
-            .model
-            .filter(|model| !matches!(model.as_str(), "" | "default" | "portolan")),
-        expand: None,
-        reader,
-        owner,
-        resumable: false,
-    })
+    ask::ask(asked, caller)
 }
 
 /// The words of a message; parts without words are passed over.
@@ -165,52 +141,31 @@ fn turn(message: &CompletionMessage) -> Option<Message> {
     })
 }
 
-/// What is known of the answer while it is written.
+/// Writes an answer as they have it.
 struct Completion {
-    id: String,
-    conversation: String,
-    model: String,
-    created: u64,
+    noted: Noted,
     include_usage: bool,
-    sources: EventWriter,
-    text: String,
-    annotations: Vec<Value>,
-    usage: Usage,
 }
 
 impl Completion {
     fn new(model: &str, include_usage: bool) -> Self {
         Self {
-            id: String::new(),
-            conversation: String::new(),
-            model: model.to_owned(),
-            created: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            noted: Noted::new(model),
             include_usage,
-            sources: EventWriter::default(),
-            text: String::new(),
-            annotations: Vec::new(),
-            usage: Usage::default(),
         }
     }
 
     /// The data lines that the event makes.
     fn write(&mut self, event: &Event) -> Vec<String> {
+        self.noted.note(event);
         match event {
-            Event::Started { .. } => {
-                self.note(event);
-                vec![self.chunk(&json!({ "role": "assistant", "content": "" }), None)]
-            }
-            Event::Text(delta) => {
-                self.note(event);
-                vec![self.chunk(&json!({ "content": delta }), None)]
-            }
+            Event::Started { .. } => vec![self.chunk(&json!({ "role": "assistant", "content": "" }), None)],
+            Event::Text(delta) => vec![self.chunk(&json!({ "content": delta }), None)],
             Event::Done(reason) => {
-                let mut lines = vec![self.chunk(&json!({ "annotations": self.annotations }), Some(reason))];
+                let mut lines = vec![self.chunk(&json!({ "annotations": self.annotations() }), Some(reason))];
                 if self.include_usage {
                     let mut last = self.frame("chat.completion.chunk", &json!([]));
-                    last["usage"] = usage(&self.usage);
+                    last["usage"] = usage(&self.noted.usage);
                     lines.push(last.to_string());
                 }
                 lines.push("[DONE]".to_owned());
@@ -218,54 +173,19 @@ impl Completion {
             }
             // No `[DONE]`: a client must not take this for a whole answer.
             Event::Failed(error) => vec![error_body(&Problem::from(error)).to_string()],
-            _ => {
-                self.note(event);
-                Vec::new()
-            }
+            _ => Vec::new(),
         }
     }
 
-    /// Remembers what the event says.
-    fn note(&mut self, event: &Event) {
-        match event {
-            Event::Started {
-                run,
-                conversation,
-                route,
-                ..
-            } => {
-                self.id = format!("chatcmpl-{run}");
-                self.conversation.clone_from(conversation);
-                self.model.clone_from(route);
-            }
-            Event::Sources(_) => drop(self.sources.write(event)),
-            Event::Text(delta) => self.text.push_str(delta),
-            Event::Citation(citation) => self.annotate(citation),
-            Event::Usage(usage, _) => self.usage = usage.clone(),
-            _ => {}
-        }
-    }
-
-    /// `url_citation` as `OpenAI` has it, counting characters, beside our own citation, counting bytes.
-    fn annotate(&mut self, citation: &Citation) {
-        let (_, own) = self.sources.write(&Event::Citation(citation.clone()));
-        let characters = |end: usize| self.text.get(..end).map_or(0, |text| text.chars().count());
-        self.annotations.push(json!({
-            "type": "url_citation",
-            "url_citation": {
-                "start_index": characters(citation.answer_range.start),
-                "end_index": characters(citation.answer_range.end),
-                "title": own["title"],
-                "url": own["uri"],
-            },
-            "portolan": own,
-        }));
+    fn annotations(&self) -> Value {
+        self.noted.annotations.iter().map(annotation).collect()
     }
 
     fn frame(&self, object: &str, choices: &Value) -> Value {
+        let noted = &self.noted;
         json!({
-            "id": self.id, "object": object, "created": self.created, "model": self.model,
-            "choices": choices, "metadata": { "conversation": self.conversation },
+            "id": format!("chatcmpl-{}", noted.run), "object": object, "created": noted.created, "model": noted.model,
+            "choices": choices, "metadata": noted.metadata(),
         })
     }
 
@@ -279,13 +199,25 @@ impl Completion {
     }
 
     fn finish(&self, reason: &str) -> Value {
-        let message =
-            json!({ "role": "assistant", "content": self.text, "refusal": null, "annotations": self.annotations });
+        let message = json!({
+            "role": "assistant", "content": self.noted.text, "refusal": null, "annotations": self.annotations(),
+        });
         let choices = json!([{ "index": 0, "message": message, "finish_reason": reason }]);
         let mut value = self.frame("chat.completion", &choices);
-        value["usage"] = usage(&self.usage);
+        value["usage"] = usage(&self.noted.usage);
         value
     }
+}
+
+/// `url_citation` as `OpenAI` has it, counting characters, beside our own citation, counting bytes.
+fn annotation(one: &Annotation) -> Value {
+    let (start, end) = one.characters;
+    let (title, url) = (&one.own["title"], &one.own["uri"]);
+    json!({
+        "type": "url_citation",
+        "url_citation": { "start_index": start, "end_index": end, "title": title, "url": url },
+        "portolan": one.own,
+    })
 }
 
 fn usage(usage: &Usage) -> Value {
@@ -295,22 +227,6 @@ fn usage(usage: &Usage) -> Value {
         "total_tokens": usage.tokens_in.saturating_add(usage.tokens_out),
         "prompt_tokens_details": { "cached_tokens": usage.cached },
     })
-}
-
-/// The events again, once there is a word or the end: what fails before that has a status of its own.
-async fn begun(mut events: EventStream) -> Answer<EventStream> {
-    let mut first = Vec::new();
-    while let Some(event) = events.next().await {
-        if let Event::Failed(error) = &event {
-            return Err(Problem::from(error));
-        }
-        let begins = matches!(event, Event::Text(_) | Event::Done(_));
-        first.push(event);
-        if begins {
-            break;
-        }
-    }
-    Ok(stream::iter(first).chain(events).boxed())
 }
 
 fn event_stream(events: EventStream, mut writer: Completion) -> Response {
@@ -323,48 +239,10 @@ async fn collect(mut events: EventStream, mut writer: Completion) -> Answer<Resp
         match &event {
             Event::Failed(error) => return Err(Problem::from(error)),
             Event::Done(reason) => return Ok(reply(StatusCode::OK, writer.finish(reason))),
-            _ => writer.note(&event),
+            _ => writer.noted.note(&event),
         }
     }
     Err(Error::Internal("the answer stopped without an end".into()).into())
-}
-
-/// Gives every problem on the paths of `OpenAI` the shape of its errors, whichever layer it came from.
-pub async fn reshape(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_ours = path != "/v1/chat/completions" && path != "/v1/models" && !path.starts_with("/v1/models/");
-    let mut response = next.run(request).await;
-    if is_ours {
-        return response;
-    }
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
-        return response;
-    };
-    let mut reshaped = problem.respond_with("application/json", &error_body(&problem));
-    // What a 405 allows stands in a header of the first answer.
-    for (name, value) in response.headers() {
-        if name != axum::http::header::CONTENT_LENGTH && !reshaped.headers().contains_key(name) {
-            reshaped.headers_mut().insert(name.clone(), value.clone());
-        }
-    }
-    reshaped
-}
-
-fn error_body(problem: &Problem) -> Value {
-    let kind = match problem.status {
-        StatusCode::UNAUTHORIZED => "authentication_error",
-        StatusCode::FORBIDDEN => "permission_error",
-        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
-        status if status.is_server_error() => "server_error",
-        _ => "invalid_request_error",
-    };
-    // `/messages/0/content` is `messages.0.content` there.
-    let pointer = problem
-        .faults
-        .first()
-        .map(|fault| fault.pointer.trim_start_matches('/').replace('/', "."));
-    let parameter = pointer.filter(|pointer| !pointer.is_empty());
-    json!({ "error": { "message": problem.detail, "type": kind, "param": parameter, "code": problem.kind } })
 }
 
 #[cfg(test)]

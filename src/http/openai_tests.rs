@@ -8,7 +8,7 @@ use serde_json::{from_str, json};
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::DocumentId;
+use crate::types::{Citation, DocumentId};
 
 fn started() -> Event {
     Event::Started {

@@ -45,6 +45,10 @@ pub fn plain(message: &str) -> String {
             "expected a string or a list of strings",
         ),
         (
+            "data did not match any variant of untagged enum ConversationName",
+            "expected an id, or an object with an `id`",
+        ),
+        (
             "data did not match any variant of untagged enum Content",
             "expected a string or a list of parts",
         ),

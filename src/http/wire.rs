@@ -40,6 +40,20 @@ pub struct ChatBody {
     /// Whether the answer goes on for a while when the connection breaks.
     #[serde(default)]
     pub resumable: bool,
+    /// How events are sent.
+    #[serde(default)]
+    pub format: Format,
+}
+
+/// How the events of a chat are sent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// As our own events.
+    #[default]
+    Events,
+    /// As the AI SDK reads them.
+    UiMessageStream,
 }
 
 fn yes() -> bool {
@@ -63,8 +77,12 @@ impl ChatBody {
         self.expand.as_deref().map(str::parse).transpose()
     }
 
-    /// Checks message, collections and filter.
+    /// Checks message, collections, filter and format.
     pub fn topic(&self) -> Result<Topic> {
+        if self.format == Format::UiMessageStream && !self.stream {
+            let detail = "`ui-message-stream` is a stream; leave `stream` out or send `true`";
+            return Err(Error::bad_input("/format", detail));
+        }
         topic(&self.message, self.collection.clone(), self.filter.as_ref(), "/message")
     }
 }

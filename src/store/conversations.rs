@@ -184,6 +184,20 @@ impl Store {
         Ok(())
     }
 
+    /// The conversation of one of `owners` in which the run answered.
+    pub async fn conversation_of_run(&self, run: &str, owners: [&str; 2]) -> Result<Option<String>> {
+        sqlx::query_scalar(
+            "select conversation from messages join conversations on conversations.id = conversation \
+             where run = ? and owner in (?, ?)",
+        )
+        .bind(run)
+        .bind(owners[0])
+        .bind(owners[1])
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed("cannot read the conversation of a run"))
+    }
+
     /// Removes a conversation of `owner` with everything in it; false when there is none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
         let done = sqlx::query("delete from conversations where id = ? and owner = ?")

@@ -8,6 +8,7 @@ mod replays;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
@@ -23,6 +24,7 @@ pub use archive::{Manifest, Packed, pack, unpack};
 pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
 pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
+pub use traces::{Feedback, TraceList, TraceRecord, TraceRow};
 
 use crate::error::{Error, Result, mend_of_the_disk};
 

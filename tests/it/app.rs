@@ -301,6 +301,7 @@ async fn parts(data: &Path, upstream: &Upstream, embedder: Arc<dyn Embedder>) ->
         reranking: Arc::new(Reranking::nothing()),
         decline_below: 0.3,
         chunking: Chunking::default(),
+        traces: portolan::config::Traces::default(),
         parsers: Parsers::children(env!("CARGO_BIN_EXE_portolan").into()),
         in_flight_bytes: 256 << 20,
     }

@@ -22,6 +22,11 @@ impl Events {
         self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
+    /// The data of the event at that place.
+    pub fn at(&self, place: usize) -> &Value {
+        &self.0[place].1
+    }
+
     /// The data of the events of that name.
     pub fn all(&self, name: &str) -> Vec<&Value> {
         let found = self.0.iter().filter(|(own, _)| own == name);

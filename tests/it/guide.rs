@@ -1,4 +1,4 @@
-//! The requests of docs/search.md and docs/api.md: each can be pasted, and is answered.
+//! The requests of the guides in docs/: each can be pasted, and is answered.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,13 @@ async fn every_request_of_the_search_guide_is_answered() {
 async fn every_request_of_the_interface_guide_is_answered() {
     let app = TestApp::indexed().await;
     assert!(paste(&app, include_str!("../../docs/api.md")).await > 25);
+}
+
+#[tokio::test]
+async fn every_request_of_the_guides_to_clients_and_traces_is_answered() {
+    let app = TestApp::indexed().await;
+    assert_eq!(paste(&app, include_str!("../../docs/clients.md")).await, 6);
+    assert_eq!(paste(&app, include_str!("../../docs/traces.md")).await, 11);
 }
 
 /// Sends every request of a guide in its order, with what earlier ones gave; tells how many there were.
@@ -53,6 +60,8 @@ fn gives(answer: &Value) -> Vec<(&'static str, String)> {
         ("CONVERSATION", "/conversations/0/id"),
         ("DOCUMENT", "/documents/0/id"),
         ("JOB", "/job"),
+        ("RUN", "/traces/0/run"),
+        ("MESSAGE", "/traces/0/message"),
     ];
     let found = places
         .iter()
@@ -79,6 +88,9 @@ async fn send(app: &TestApp, line: &str) -> (u16, Value) {
     let mut request = app.request(method, path);
     if let Some(body) = &body {
         request = request.json(body);
+    }
+    if line.contains("-H 'accept: ") {
+        request = request.header("accept", between(line, "-H 'accept: ", &['\'']));
     }
     if line.contains("Bearer $TOKEN") {
         request = request.bearer_auth("operator");

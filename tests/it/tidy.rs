@@ -16,6 +16,7 @@ const RUNGS: &[&[&str]] = &[
 /// Outside crates and the only module that may name them; `app` is exempt.
 const OWNERS: &[(&str, &str)] = &[
     ("axum", "http"),
+    ("rmcp", "http"),
     ("tantivy", "index"),
     ("qdrant_edge", "index"),
     ("qdrant_client", "index"),
