@@ -6,11 +6,13 @@ use std::time::Duration;
 
 pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata, Patch};
 
+mod check;
 mod expected;
 mod options;
 mod page;
 mod query;
 
+pub use check::{Fault, Finding, SentenceCheck};
 pub use expected::{Checked, Expected};
 pub use options::{Expand, Expansion, MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
 pub use page::{Display, Dropped, Duplicate, Facet, Group, Page, Placed, Stretch, Total};
@@ -272,6 +274,8 @@ pub struct Verdict {
     pub missing: Vec<String>,
     /// The nearest passages, when declined.
     pub nearest: Vec<Passage>,
+    /// What became of each sentence, when answered.
+    pub sentences: Vec<SentenceCheck>,
 }
 
 /// What a chat sends, in this order: started, sources, (text | citation)*, verdict unless it failed, usage, then done

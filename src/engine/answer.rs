@@ -7,13 +7,14 @@ use uuid::Uuid;
 
 use crate::engine::citations::Tracker;
 use crate::engine::runs::Recording;
-use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, writing};
+use crate::engine::{Ask, Engine, EventStream, checks, evidence, keep, memory, pack, prompt, support, writing};
 use crate::error::{Error, Result};
 use crate::gateway::routes::{Route, RouteKind};
 use crate::gateway::{selector, tokens};
 use crate::index::work::blocking;
 use crate::types::{
-    Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict,
+    Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput, SentenceCheck,
+    Usage, Verdict,
 };
 
 /// Passages that a prompt can hold.
@@ -200,7 +201,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
     } else {
         run.prompt.context.clone()
     };
-    let mut tracker = Tracker::new(context.passages.clone());
+    let mut tracker = Tracker::new(context.passages.clone(), &run.question);
     let mut told = Told::default();
     let began = Instant::now();
     let outcome = async {
@@ -219,10 +220,11 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
         Err(error) => (None, Err(error)),
     };
     let outcome = outcome.and_then(|reason| stored.map(|()| reason));
+    let (tracker, sentences) = checked(tracker, declined).await;
     // Of an answer that failed nobody can say whether the documents would have answered.
     let verdict = outcome
         .is_ok()
-        .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
+        .then(|| verdict(&run, (&tracker, sentences), keep::is_at_limit(&outcome)));
     let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
     let removals = engine.runs().removals();
     let stored = keep::keep(engine, &run, &record).await;
@@ -270,7 +272,18 @@ pub(super) struct Told {
     pub first_text_ms: Option<u64>,
 }
 
-fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {
+/// What became of the sentences of what was followed.
+async fn checked(tracker: Tracker, declined: bool) -> (Arc<Tracker>, Vec<SentenceCheck>) {
+    let tracker = Arc::new(tracker);
+    if declined {
+        return (tracker, Vec::new());
+    }
+    let own = tracker.clone();
+    let sentences = blocking(move || Ok(checks::of(&own))).await.unwrap_or_default();
+    (tracker, sentences)
+}
+
+fn verdict(run: &Run, (tracker, sentences): (&Tracker, Vec<SentenceCheck>), at_limit: bool) -> Verdict {
     let outcome = match run.weighed.outcome {
         Outcome::Declined => Outcome::Declined,
         _ if tracker.citations().is_empty() && support::is_refusal(tracker.text()) => Outcome::Declined,
@@ -287,5 +300,6 @@ fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {
         outcome,
         missing: run.weighed.missing.clone(),
         nearest,
+        sentences,
     }
 }

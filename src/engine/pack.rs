@@ -6,7 +6,7 @@ use crate::types::{Context, Passage};
 const FENCE: usize = 24;
 
 /// Takes passages in order while they fit into `budget` tokens; a later, shorter one may still fit.
-pub fn fit(passages: Vec<Passage>, budget: usize, count: &dyn Fn(&str) -> usize) -> Context {
+pub fn in_order(passages: Vec<Passage>, budget: usize, count: &dyn Fn(&str) -> usize) -> Context {
     let mut context = Context::default();
     for passage in passages {
         if context
@@ -26,6 +26,11 @@ pub fn fit(passages: Vec<Passage>, budget: usize, count: &dyn Fn(&str) -> usize)
         context.passages.push(passage);
     }
     context
+}
+
+/// Takes what fits into `budget` tokens.
+pub fn fit(passages: Vec<Passage>, budget: usize, count: &dyn Fn(&str) -> usize) -> Context {
+    in_order(passages, budget, count)
 }
 
 /// Keeps the latest messages whose tokens fit into `budget`; oldest first in the result, which begins with a question.

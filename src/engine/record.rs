@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::types::{Passage, Scores};
+use crate::types::{Finding, Passage, Scores, SentenceCheck};
 
 /// One passage.
 pub fn passage(passage: &Passage) -> Value {
@@ -30,6 +30,30 @@ pub fn numbered(passages: &[Passage]) -> Value {
         value
     });
     Value::Array(list.collect())
+}
+
+/// What became of an answer's sentences.
+pub fn sentences(checks: &[SentenceCheck]) -> Value {
+    checks.iter().map(sentence).collect()
+}
+
+fn sentence(check: &SentenceCheck) -> Value {
+    let mut value = json!({
+        "answer_range": [check.range.start, check.range.end],
+        "state": check.finding.as_str(),
+        "cited": check.cited,
+    });
+    if let Finding::Unsupported(fault) = &check.finding {
+        value["reason"] = json!(fault.as_str());
+        value["lacking"] = json!(fault.lacking());
+    }
+    if !check.removed.is_empty() {
+        value["removed"] = json!(check.removed);
+    }
+    if let Some(number) = check.found_in {
+        value["found_in"] = json!(number);
+    }
+    value
 }
 
 fn scores(scores: &Scores) -> Value {

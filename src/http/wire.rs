@@ -295,7 +295,12 @@ impl EventWriter {
 }
 
 fn verdict(verdict: &Verdict) -> Value {
-    json!({ "verdict": verdict.outcome.as_str(), "missing": verdict.missing, "nearest": passages(&verdict.nearest) })
+    json!({
+        "verdict": verdict.outcome.as_str(),
+        "missing": verdict.missing,
+        "nearest": passages(&verdict.nearest),
+        "sentences": record::sentences(&verdict.sentences),
+    })
 }
 
 fn usage(usage: &Usage, first_text: Option<u64>) -> Value {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::{Chunk, ChunkId, Display, DocumentId, Outcome, Scores};
+use crate::types::{Chunk, ChunkId, Display, DocumentId, Fault, Finding, Outcome, Scores, SentenceCheck};
 
 const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
 const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
@@ -67,6 +67,16 @@ fn citation(checked: bool) -> Event {
     })
 }
 
+fn check_of(finding: Finding, cited: Vec<usize>) -> SentenceCheck {
+    SentenceCheck {
+        range: 0..4,
+        finding,
+        cited,
+        removed: vec![7],
+        found_in: Some(2),
+    }
+}
+
 fn check(writer: &mut EventWriter, event: &Event, name: &str, expected: &Value) {
     let (found, data) = writer.write(event);
     assert_eq!((found, &data), (name, expected));
@@ -122,8 +132,19 @@ fn the_events_of_the_end_have_their_json() {
         outcome: Outcome::Declined,
         missing: vec!["moon".into()],
         nearest: vec![passage()],
+        sentences: vec![
+            check_of(Finding::Supported, vec![1]),
+            check_of(Finding::Unsupported(Fault::Numbers(vec!["31".into()])), vec![]),
+        ],
     };
-    let expected = json!({ "verdict": "declined", "missing": ["moon"], "nearest": [passage_json()] });
+    let expected = json!({
+        "verdict": "declined", "missing": ["moon"], "nearest": [passage_json()],
+        "sentences": [
+            { "answer_range": [0, 4], "state": "supported", "cited": [1], "removed": [7], "found_in": 2 },
+            { "answer_range": [0, 4], "state": "unsupported", "cited": [], "reason": "numbers", "lacking": ["31"],
+                "removed": [7], "found_in": 2 },
+        ],
+    });
     check(&mut writer, &Event::Verdict(verdict), "verdict", &expected);
     let usage = Usage {
         tokens_in: 3,

@@ -44,6 +44,7 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
             cost_usd: Some("0.01".into()),
             ..Usage::default()
         }),
+        sentences: serde_json::Value::Array(Vec::new()),
         problem: None,
     }
 }
@@ -271,7 +272,7 @@ async fn a_newer_database_is_refused_with_the_mend() {
         unreachable!("a newer database was opened: {refused:?}");
     };
     assert!(
-        detail.contains("has schema 9, this portolan knows schema 5; start the newer portolan"),
+        detail.contains("has schema 9, this portolan knows schema 7; start the newer portolan"),
         "{detail}"
     );
 }

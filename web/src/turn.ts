@@ -85,6 +85,7 @@ export function fromMessages(messages: Message[]): Turn[] {
     if (message.route) turn.route = message.route;
     if (message.usage) turn.usage = message.usage;
     if (message.verdict) turn.verdict = typeof message.verdict === "string" ? { verdict: message.verdict } : message.verdict;
+    if (turn.verdict && message.sentences) turn.verdict.sentences = message.sentences;
   }
   return turns;
 }

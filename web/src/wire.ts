@@ -37,6 +37,19 @@ export interface Verdict {
   verdict: "answered" | "partial" | "declined";
   missing?: string[];
   nearest?: Passage[];
+  sentences?: SentenceCheck[] | null;
+}
+/** What became of a sentence of the answer when it was held against the passages. */
+export interface SentenceCheck {
+  answer_range: Range;
+  state: "supported" | "plain" | "unsupported";
+  reason?: "numbers" | "dates" | "names" | "negation" | "citation" | "words";
+  /** What of it the passages do not have. */
+  lacking?: string[];
+  /** Numbers that the model wrote and that were taken out. */
+  removed?: number[];
+  /** The passage that says it, which it does not cite. */
+  found_in?: number;
 }
 export interface Usage {
   tokens_in?: number | null;
@@ -99,6 +112,7 @@ export interface Message {
   verdict?: Verdict | Verdict["verdict"] | null;
   sources?: Source[] | null;
   citations?: Citation[] | null;
+  sentences?: SentenceCheck[] | null;
   usage?: Usage | null;
   problem?: string | null;
 }
