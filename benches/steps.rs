@@ -198,7 +198,7 @@ fn late_interaction(criterion: &mut Criterion) {
 fn after_retrieval(criterion: &mut Criterion, passages: &[Passage]) {
     let count = |text: &str| text.len() / 4;
     criterion.bench_function("pack: 12 passages", |bencher| {
-        bencher.iter(|| pack::fit(black_box(passages.to_vec()), 2_000, &count));
+        bencher.iter(|| pack::fit("leave", black_box(passages.to_vec()), 2_000, &count));
     });
     criterion.bench_function("event: a text delta, tracked and written", |bencher| {
         let mut writer = EventWriter::default();

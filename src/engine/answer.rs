@@ -7,22 +7,26 @@ use uuid::Uuid;
 
 use crate::engine::citations::Tracker;
 use crate::engine::runs::Recording;
-use crate::engine::{Ask, Engine, EventStream, checks, evidence, keep, memory, pack, prompt, support, writing};
+use crate::engine::{
+    Ask, Engine, EventStream, checks, conflicts, evidence, keep, memory, pack, prompt, sentences, writing,
+};
 use crate::error::{Error, Result};
 use crate::gateway::routes::{Route, RouteKind};
 use crate::gateway::{selector, tokens};
 use crate::index::work::blocking;
 use crate::types::{
-    Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput, SentenceCheck,
-    Usage, Verdict,
+    Conflict, Context, Event, Expand, Found, Ledger, Message, Mode, Options, Outcome, Passage, Prompt, Query,
+    QueryInput, Reader, SentenceCheck, Usage, Verdict,
 };
 
 /// Passages that a prompt can hold.
 const EVIDENCE: usize = 12;
 /// Turns of the conversation that are looked at.
 const TURNS: usize = 12;
-/// Tokens of the instructions and of the question's frame.
-const OVERHEAD: usize = 400;
+/// Tokens of the frame around a message.
+const TURN: usize = 4;
+/// Tokens that are kept free for what a provider puts around a prompt.
+const MARGIN: usize = 100;
 /// Tokens that evidence and turns must be left with.
 const LEAST_ROOM: usize = 256;
 /// More than all evidence together.
@@ -103,18 +107,15 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
         ..QueryInput::default()
     };
     let query = Query::parse(input, ask.reader)?;
-    let Found {
-        passages: found,
-        degraded,
-        ..
-    } = engine.search(&query).await?;
+    let Found { passages, degraded, .. } = engine.search(&query).await?;
+    let found = joined(engine, passages).await?;
     let idf = engine.idf(query.collections());
     let decline_below = engine.decline_below(query.collections());
     let (message, question) = (ask.message.clone(), query.text().to_owned());
     // Analysing words and counting tokens takes milliseconds.
     let work = move || {
         let weighed = evidence::weigh(&question, &found, &*idf, decline_below);
-        let prompt = build(&route, &turns, &message, &question, found.clone())?;
+        let prompt = build(&route, &turns, (&message, &question), found.clone())?;
         Ok((weighed, prompt, found, route))
     };
     let (weighed, prompt, found, route) = blocking(work).await?;
@@ -138,25 +139,17 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     })
 }
 
-fn build(route: &Route, turns: &[Message], message: &str, question: &str, found: Vec<Passage>) -> Result<Prompt> {
+fn build(route: &Route, turns: &[Message], (message, question): (&str, &str), found: Vec<Passage>) -> Result<Prompt> {
     // The extractive route has no window.
-    let window = route
-        .targets
-        .iter()
-        .map(|target| target.window)
-        .min()
-        .unwrap_or(WITHOUT_LIMIT);
-    let answer = route
-        .targets
-        .iter()
-        .map(|target| target.max_output)
-        .min()
-        .unwrap_or(512)
-        .min(window / 4);
+    let windows = route.targets.iter().map(|target| target.window);
+    let window = windows.min().unwrap_or(WITHOUT_LIMIT);
+    let outputs = route.targets.iter().map(|target| target.max_output);
+    let answer = outputs.min().unwrap_or(512).min(window / 4);
     let model = route.targets.first().map(|target| target.model.as_str());
     // Without a model there is no window to keep to.
     let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
-    let room = window.saturating_sub(answer + OVERHEAD + count(message));
+    let (system, asked) = (count(&prompt::instructions()?) + TURN, count(message) + TURN);
+    let room = window.saturating_sub(answer + system + asked + MARGIN);
     if room < LEAST_ROOM {
         let detail = format!(
             "the message leaves no room in the window of route `{}`; shorten it",
@@ -165,8 +158,17 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
         return Err(Error::bad_input("/message", detail));
     }
     let turns = pack::recent(turns, room / 4, &count);
-    let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
-    let context = pack::fit(found, room.saturating_sub(spent), &count);
+    let memory: usize = turns.iter().map(|turn| count(&turn.text) + TURN).sum();
+    let mut context = pack::fit(question, found, room.saturating_sub(memory), &count);
+    context.ledger = model.map(|model| Ledger {
+        window,
+        system,
+        memory,
+        evidence: context.tokens,
+        question: asked,
+        answer,
+        estimated: !tokens::is_exact(model),
+    });
     let messages = prompt::render(&context, turns, message)?;
     let run = Uuid::now_v7().to_string();
     Ok(Prompt {
@@ -176,6 +178,19 @@ fn build(route: &Route, turns: &[Message], message: &str, question: &str, found:
         max_tokens: answer,
         run,
     })
+}
+
+/// Passages that follow one another in a document become one.
+async fn joined(engine: &Arc<Engine>, passages: Vec<Passage>) -> Result<Vec<Passage>> {
+    let engine = engine.clone();
+    let text = move |passage: &Passage| {
+        let document = engine
+            .document(&passage.collection, passage.document.id, &Reader::Everything)
+            .ok()?;
+        // Of another version the places mean nothing.
+        (document.fingerprint == passage.document.version).then_some(document.text)
+    };
+    blocking(move || Ok(pack::join(passages, &text))).await
 }
 
 /// The end of a recording, however it comes about: its readers wait for it.
@@ -206,7 +221,7 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
     let began = Instant::now();
     let outcome = async {
         recording.tell(started(&run))?;
-        recording.tell(Event::Sources(context.passages))?;
+        recording.tell(Event::Sources(context))?;
         if declined {
             recording.tell(Event::Text(DECLINED.into()))?;
             return Ok("stop".to_owned());
@@ -220,11 +235,11 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
         Err(error) => (None, Err(error)),
     };
     let outcome = outcome.and_then(|reason| stored.map(|()| reason));
-    let (tracker, sentences) = checked(tracker, declined).await;
+    let (tracker, checks) = checked(tracker, declined).await;
     // Of an answer that failed nobody can say whether the documents would have answered.
     let verdict = outcome
         .is_ok()
-        .then(|| verdict(&run, (&tracker, sentences), keep::is_at_limit(&outcome)));
+        .then(|| verdict(&run, (&tracker, checks), keep::is_at_limit(&outcome)));
     let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
     let removals = engine.runs().removals();
     let stored = keep::keep(engine, &run, &record).await;
@@ -272,21 +287,31 @@ pub(super) struct Told {
     pub first_text_ms: Option<u64>,
 }
 
-/// What became of the sentences of what was followed.
-async fn checked(tracker: Tracker, declined: bool) -> (Arc<Tracker>, Vec<SentenceCheck>) {
+/// What the checks of a whole answer found.
+type Checks = (Vec<SentenceCheck>, Vec<Conflict>);
+
+async fn checked(tracker: Tracker, declined: bool) -> (Arc<Tracker>, Checks) {
     let tracker = Arc::new(tracker);
     if declined {
-        return (tracker, Vec::new());
+        return (tracker, Checks::default());
     }
     let own = tracker.clone();
-    let sentences = blocking(move || Ok(checks::of(&own))).await.unwrap_or_default();
-    (tracker, sentences)
+    let work = move || {
+        let sentences = checks::of(&own);
+        let conflicts = conflicts::of(&own, &sentences);
+        Ok((sentences, conflicts))
+    };
+    let checks = blocking(work).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "an answer could not be checked");
+        Checks::default()
+    });
+    (tracker, checks)
 }
 
-fn verdict(run: &Run, (tracker, sentences): (&Tracker, Vec<SentenceCheck>), at_limit: bool) -> Verdict {
+fn verdict(run: &Run, (tracker, checks): (&Tracker, Checks), at_limit: bool) -> Verdict {
     let outcome = match run.weighed.outcome {
         Outcome::Declined => Outcome::Declined,
-        _ if tracker.citations().is_empty() && support::is_refusal(tracker.text()) => Outcome::Declined,
+        _ if tracker.citations().is_empty() && sentences::is_refusal(tracker.text()) => Outcome::Declined,
         // An answer that cites nothing or has no end is not called an answer.
         _ if tracker.citations().is_empty() || at_limit => Outcome::Partial,
         outcome => outcome,
@@ -300,6 +325,7 @@ fn verdict(run: &Run, (tracker, sentences): (&Tracker, Vec<SentenceCheck>), at_l
         outcome,
         missing: run.weighed.missing.clone(),
         nearest,
-        sentences,
+        sentences: checks.0,
+        conflicts: checks.1,
     }
 }

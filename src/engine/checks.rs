@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use crate::engine::citations::{Tracker, without_marks};
-use crate::engine::support::{self, Bearing, Claim, trimmed};
+use crate::engine::claims::Claim;
+use crate::engine::sentences::{self, trimmed};
+use crate::engine::support::Bearing;
 use crate::types::{Fault, Finding, SentenceCheck};
 
 /// Checks every sentence of what `tracker` followed.
@@ -11,7 +13,7 @@ pub fn of(tracker: &Tracker) -> Vec<SentenceCheck> {
     let text = tracker.text();
     let code = code(text);
     let mut checks = Vec::new();
-    for sentence in support::sentences(text) {
+    for sentence in sentences::of(text) {
         let range = bare(text, sentence.clone());
         if range.is_empty() {
             continue;
@@ -52,7 +54,7 @@ pub fn of(tracker: &Tracker) -> Vec<SentenceCheck> {
 fn judge(tracker: &Tracker, range: &Range<usize>, (cited, removed): (&[usize], &[usize])) -> (Finding, Option<usize>) {
     let open = uncovered(tracker, range);
     let claim = Claim::of(&open);
-    let says_nothing = !claim.is_checkable() || support::is_refusal(&open) || open.ends_with([':', '?']);
+    let says_nothing = !claim.is_checkable() || sentences::is_refusal(&open) || open.ends_with([':', '?']);
     if says_nothing && removed.is_empty() {
         let finding = if cited.is_empty() {
             Finding::Plain
@@ -84,7 +86,7 @@ fn fault(tracker: &Tracker, claim: &Claim<'_>, (cited, removed): (&[usize], &[us
         .filter_map(|number| tracker.bearing(claim, *number));
     let own = own.max_by(|left, right| left.share.total_cmp(&right.share));
     let nearest = own.or_else(|| tracker.best(claim, |_| true).map(|(_, found)| found));
-    nearest.and_then(|found| found.fault).unwrap_or(Fault::Citation)
+    nearest.and_then(|found| found.fault).unwrap_or(Fault::Words)
 }
 
 /// The words of a sentence that belong to no checked citation, without marks.
@@ -218,9 +220,9 @@ mod tests {
             ],
         );
         check(
-            "Employees get 27 days of leave a year [1], and overtime is paid at twice the rate [2], but only after midnight on Fridays.",
+            "Employees get 27 days of leave a year [1], and overtime is paid at twice the rate [2], but only after midnight on Friday.",
             &[(
-                "Employees get 27 days of leave a year [1], and overtime is paid at twice the rate [2], but only after midnight on Fridays.",
+                "Employees get 27 days of leave a year [1], and overtime is paid at twice the rate [2], but only after midnight on Friday.",
                 "dates",
             )],
         );

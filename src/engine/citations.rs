@@ -8,7 +8,9 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::engine::support::{self, Bearing, Claim, Source, bearing, trimmed};
+use crate::engine::claims::Claim;
+use crate::engine::sentences::{self, trimmed};
+use crate::engine::support::{Bearing, Source, bearing};
 use crate::types::{Citation, Passage};
 
 /// The longest thing that can still become a mark: `[12, 3, 4]`.
@@ -118,6 +120,11 @@ impl Tracker {
     /// All that was sent.
     pub fn text(&self) -> &str {
         &self.sent
+    }
+
+    /// The passages, in the order of their numbers.
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
     }
 
     /// The checked citations, in order.
@@ -241,7 +248,7 @@ impl Tracker {
                 .last()
                 .map_or(from..self.sent.len(), |last| last.answer_range.clone());
         }
-        let last = support::sentences(since).pop();
+        let last = sentences::of(since).pop();
         let range = last.unwrap_or_else(|| trimmed(since, 0..since.len()));
         from + range.start..from + range.end
     }
@@ -256,7 +263,7 @@ impl Tracker {
         let words = &self.sent[range.clone()];
         let told = words.split_whitespace().count() >= LEAST_WORDS && !words.ends_with([':', '?', '`']);
         let had = self.removed.iter().any(|mark| range.contains(&mark.claim_start));
-        if !told || had || words.starts_with('#') || support::is_refusal(words) || support::is_shortened(words) {
+        if !told || had || words.starts_with('#') || sentences::is_refusal(words) || sentences::is_shortened(words) {
             return;
         }
         let Some((number, found)) = self.best(&Claim::of(words), Bearing::is_clear) else {

@@ -85,7 +85,7 @@ pub struct Fact {
 pub struct Facts {
     /// `5,000` is `5000`, `09` is `9`, `six` is `6`.
     pub numbers: Vec<Fact>,
-    /// Names of months and days, and numbers that stand beside a month or look like a year.
+    /// Names of months and days, `31 mar` and `2025`.
     pub dates: Vec<Fact>,
     /// Words with a capital that do not begin the sentence, in lower case.
     pub names: Vec<Fact>,
@@ -95,10 +95,6 @@ pub struct Facts {
 pub fn stated(claim: &str) -> Facts {
     let words: Vec<(usize, &str)> = words(claim);
     let mut facts = Facts::default();
-    let is_month = |at: Option<usize>| {
-        at.and_then(|at| words.get(at))
-            .is_some_and(|(_, word)| MONTHS.contains(word) || SHORT[7..].contains(word))
-    };
     for (at, (_, word)) in words.iter().enumerate() {
         let fact = |key: String| Fact {
             key,
@@ -110,14 +106,13 @@ pub fn stated(claim: &str) -> Facts {
                 facts.dates.push(fact((*word).to_owned()));
             }
         } else if word.contains(|c: char| c.is_ascii_digit()) {
-            let beside = is_month(at.checked_sub(1)) || is_month(Some(at + 1));
+            let day = day(&words, at);
             for number in numbers_in(word) {
-                let list = if beside || is_year(&number) {
-                    &mut facts.dates
-                } else {
-                    &mut facts.numbers
-                };
-                list.push(fact(number));
+                match &day {
+                    Some(day) => facts.dates.push(fact(day.clone())),
+                    None if is_year(&number) => facts.dates.push(fact(number)),
+                    None => facts.numbers.push(fact(number)),
+                }
             }
         } else if let Some(number) = spelled(word).filter(|number| *number > 1) {
             facts.numbers.push(fact(number.to_string()));
@@ -132,7 +127,9 @@ pub fn stated(claim: &str) -> Facts {
 /// Everything in a text that a fact could be found in, by its key.
 pub fn held(text: &str) -> BTreeSet<String> {
     let mut held = BTreeSet::new();
-    for (_, word) in words(text) {
+    let words = words(text);
+    for (at, (_, word)) in words.iter().copied().enumerate() {
+        held.extend(day(&words, at));
         if MONTHS.contains(&word) || SHORT.contains(&word) {
             held.insert(word.to_owned());
         }
@@ -175,6 +172,36 @@ fn words(text: &str) -> Vec<(usize, &str)> {
         }
     }
     found
+}
+
+/// The day of a month that a number is, whichever of both comes first.
+fn day(words: &[(usize, &str)], at: usize) -> Option<String> {
+    let number = numbers_in(words[at].1).pop().filter(|number| number.len() <= 2)?;
+    let month = |at: Option<usize>| {
+        let (_, word) = at.and_then(|at| words.get(at))?;
+        let known = MONTHS.iter().chain(&SHORT[7..]).find(|month| *month == word)?;
+        Some(known[..3].to_lowercase())
+    };
+    let month = month(Some(at + 1)).or_else(|| month(at.checked_sub(1)))?;
+    Some(format!("{number} {month}"))
+}
+
+/// The numbers of a text with the short words behind them that may be units, both as they are compared: `1200 khz`.
+pub fn units(text: &str) -> Vec<(String, String)> {
+    let words = words(text);
+    let mut measured = Vec::new();
+    for pair in words.windows(2) {
+        let [(start, number), (next, unit)] = pair else {
+            continue;
+        };
+        let beside = text[start + number.len()..*next].trim().is_empty();
+        let lower = unit.to_lowercase();
+        let short = unit.chars().count() <= 3 && unit.chars().all(char::is_alphabetic) && !analyse::is_stop(&lower);
+        if let Some(number) = numbers_in(number).pop().filter(|_| beside && short) {
+            measured.push((number, lower));
+        }
+    }
+    measured
 }
 
 /// The numbers of a word, as they are compared.
@@ -256,7 +283,7 @@ mod tests {
         check(
             "They must be taken by 31 March 2025.",
             &[],
-            &["31", "March", "2025"],
+            &["31 mar", "March", "2025"],
             &[],
         );
         check(
@@ -278,10 +305,16 @@ mod tests {
     #[test]
     fn a_text_holds_what_it_writes_in_another_way() {
         let held = held("Eight guests of Horák's pay 72.00 on 09 May; they may.");
-        for key in ["8", "72", "9", "May", "horák", "guest"] {
+        for key in ["8", "72", "9", "May", "9 may", "horák", "guest"] {
             assert!(held.contains(key), "{key}: {held:?}");
         }
         assert!(!super::held("they may").contains("May"));
+        let told = units("It is 1,200 kHz for 40 EUR, or 12 in all of 3 May.");
+        let told: Vec<String> = told
+            .into_iter()
+            .map(|(number, unit)| format!("{number} {unit}"))
+            .collect();
+        assert_eq!(told, ["1200 khz", "40 eur", "3 may"]);
     }
 
     #[test]

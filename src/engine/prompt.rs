@@ -11,6 +11,17 @@ use crate::types::{Context, Expansion, Message, Role};
 /// The tag around a passage.
 const FENCE: &str = "passage";
 
+/// The instructions of an answer without any evidence.
+pub fn instructions() -> Result<String> {
+    system(&[])
+}
+
+fn system(passages: &[minijinja::Value]) -> Result<String> {
+    let template = environment().get_template("answer");
+    let text = template.and_then(|template| template.render(context! { passages }));
+    text.map_err(|error| Error::Internal(error.to_string()))
+}
+
 /// The messages for an answer: instructions with the evidence, the recent turns, the question.
 pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<Vec<Message>> {
     let passages: Vec<minijinja::Value> = evidence
@@ -18,15 +29,9 @@ pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<V
         .iter()
         .map(|passage| context! { title => attribute(&passage.document.title), text => defuse(&passage.chunk.text) })
         .collect();
-    let template = environment()
-        .get_template("answer")
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    let system = template
-        .render(context! { passages })
-        .map_err(|error| Error::Internal(error.to_string()))?;
     let mut messages = vec![Message {
         role: Role::System,
-        text: system,
+        text: system(&passages)?,
     }];
     // The numbers of an earlier answer mean other passages now.
     messages.extend(turns.iter().map(|turn| Message {

@@ -45,6 +45,28 @@ pub enum Fault {
     Words,
 }
 
+/// Two sources that say different things of what a sentence says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Byte range of the sentence in the answer's text.
+    pub range: Range<usize>,
+    /// What the answer rests on, and what contradicts it.
+    pub sides: [Side; 2],
+}
+
+/// One of both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Number of the passage.
+    pub number: usize,
+    /// Byte range in the document's text.
+    pub source_range: Range<usize>,
+    /// The words there.
+    pub quote: String,
+    /// The document's date, where its metadata has one.
+    pub date: Option<String>,
+}
+
 impl Fault {
     /// The word on every wire.
     pub fn as_str(&self) -> &'static str {

@@ -5,6 +5,7 @@ import { doubts } from "./doubts";
 import { marksOf, withoutHalfMark } from "./marks";
 import { PassageList } from "./PassageList";
 import { Plain } from "./Plain";
+import { Conflicts, Seen } from "./Seen";
 import { sentence, Trouble } from "./Trouble";
 import type { Cited } from "./source";
 import { tangled } from "./tangled";
@@ -50,6 +51,7 @@ export const Answer = memo(function Answer({ turn, written, busy, onSource, onRe
       </div>
       {turn.state === "failed" && turn.problem && <Trouble problem={turn.problem} />}
       {!running && <Doubts turn={turn} />}
+      {!running && <Conflicts conflicts={turn.verdict?.conflicts ?? []} sources={turn.sources} />}
       {turn.verdict && <VerdictBanner verdict={turn.verdict} onSource={onSource} />}
       {!running && !declined && turn.sources.length > 0 && <Sources turn={turn} quoted={written} onSource={onSource} />}
       {!running && (
@@ -92,6 +94,7 @@ function Sources({ turn, quoted, onSource }: { turn: Turn; quoted: boolean; onSo
           <PassageList passages={others} onSource={onSource} />
         </details>
       )}
+      <Seen turn={turn} />
     </section>
   );
 }

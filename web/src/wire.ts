@@ -38,6 +38,12 @@ export interface Verdict {
   missing?: string[];
   nearest?: Passage[];
   sentences?: SentenceCheck[] | null;
+  conflicts?: Conflict[];
+}
+/** Sources that contradict each other: first what the answer rests on. */
+export interface Conflict {
+  answer_range: Range;
+  sides: { number: number; source_range: Range; quote: string; date: string | null }[];
 }
 /** What became of a sentence of the answer when it was held against the passages. */
 export interface SentenceCheck {
@@ -50,6 +56,24 @@ export interface SentenceCheck {
   removed?: number[];
   /** The passage that says it, which it does not cite. */
   found_in?: number;
+}
+/** A passage that was found and that the model did not see whole. */
+export interface LeftOut {
+  id: string;
+  title: string;
+  uri: string;
+  reason: "same" | "room" | "cut";
+  number?: number | null;
+}
+/** Tokens of each part of what the model saw. */
+export interface Ledger {
+  window: number;
+  system: number;
+  memory: number;
+  evidence: number;
+  question: number;
+  answer: number;
+  estimated: boolean;
 }
 export interface Usage {
   tokens_in?: number | null;
@@ -75,7 +99,7 @@ export interface Started {
 }
 export type ChatEvent =
   | { event: "started"; data: Started }
-  | { event: "sources"; data: { passages: Source[] } }
+  | { event: "sources"; data: { passages: Source[]; left_out?: LeftOut[]; ledger?: Ledger | null } }
   | { event: "text"; data: { delta: string } }
   | { event: "citation"; data: Citation }
   | { event: "verdict"; data: Verdict }

@@ -16,9 +16,9 @@ use crate::app;
 use crate::cli::sets::{self, Asked, answers::AskedQuestion, answers::Documents};
 use crate::cli::{print, progress};
 use crate::config::Config;
-use crate::engine::{Engine, citations, support};
+use crate::engine::{Engine, citations};
 use crate::error::Result;
-use crate::types::{Citation, DocumentId, Outcome, Reader};
+use crate::types::{Citation, DocumentId, Finding, Outcome, Reader};
 
 /// Passages that a search for an answer brings.
 const FOUND: usize = 12;
@@ -135,17 +135,14 @@ fn is_verbatim(engine: &Engine, collection: &str, citation: &Citation) -> bool {
     held && citation.checked && !citation.quote.is_empty()
 }
 
-/// Share of the sentences that a citation covers.
+/// Share of the sentences that say something and that their passages support.
 fn supported(told: &Told) -> f64 {
-    let sentences = support::sentences(&told.text);
-    let covered = |at: &std::ops::Range<usize>| {
-        let words = citations::without_marks(&told.text[at.clone()]);
-        let words = words.trim();
-        told.citations
-            .iter()
-            .any(|one| one.quote.contains(words) || words.contains(&one.quote))
-    };
-    sentences.iter().filter(|at| covered(at)).count() as f64 / sentences.len().max(1) as f64
+    let checks = told.verdict.sentences.iter();
+    let said: Vec<bool> = checks
+        .filter(|check| check.finding != Finding::Plain)
+        .map(|check| check.finding == Finding::Supported)
+        .collect();
+    said.iter().filter(|supported| **supported).count() as f64 / said.len().max(1) as f64
 }
 
 /// Whether a text has any of the words, in whatever case and with whatever white space.

@@ -51,12 +51,13 @@ pub(super) async fn ask(
             missing: Vec::new(),
             nearest: Vec::new(),
             sentences: Vec::new(),
+            conflicts: Vec::new(),
         },
     };
     while let Some(event) = events.next().await {
         match event {
             Event::Started { conversation, .. } => told.conversation = conversation,
-            Event::Sources(passages) => told.sources = passages,
+            Event::Sources(context) => told.sources = context.passages,
             Event::Text(text) => told.text.push_str(&text),
             Event::Citation(citation) => told.citations.push(citation),
             Event::Verdict(verdict) => told.verdict = verdict,

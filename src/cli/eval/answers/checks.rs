@@ -1,5 +1,6 @@
 //! The checks of sentences: answers as a model would write them, sound ones and the same with one known fault each.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::cli::{print, progress};
 use crate::engine::Engine;
 use crate::engine::checks;
 use crate::engine::citations::Tracker;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::types::{Finding, Passage, SentenceCheck};
 
 /// The file beside golden questions.
@@ -56,14 +57,14 @@ pub(super) async fn measure(
             continue;
         };
         let query = retrieval::query_of(&set.name, &question.text, FOUND)?;
-        let passages = engine.search(&query).await?.passages;
-        // A document that was not found cannot be cited.
-        cases.extend(numbered(&sound, &passages).map(|text| Case {
+        let mut passages = engine.search(&query).await?.passages;
+        let text = numbered(engine, (set, &sound), &mut passages).await?;
+        cases.push(Case {
             id: sound.id.clone(),
             question: question.text.clone(),
             text,
             passages,
-        }));
+        });
     }
     let bar = progress::bar("checks", (cases.len() + KINDS.len() * EACH) as u64);
     let stock = Stock::of(cases.iter().map(|case| &case.passages));
@@ -103,26 +104,40 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// The answer with the numbers that its documents have among the passages.
-fn numbered(sound: &Sound, passages: &[Passage]) -> Option<String> {
-    let mut text = sound.text.clone();
-    for (at, document) in sound.documents.iter().enumerate() {
-        let own = passages
-            .iter()
-            .enumerate()
-            .filter(|(_, passage)| passage.document.uri == *document);
-        let held = |passage: &Passage| {
-            let words = sound
-                .text
-                .split_whitespace()
-                .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
-            words.filter(|word| passage.chunk.text.contains(*word)).count()
+/// The answer with the numbers that its documents have among the passages: for each sentence the passage of its
+/// document that a search for the sentence finds first; where it was not found for the question, it is added.
+async fn numbered(engine: &Arc<Engine>, (set, sound): (&Asked, &Sound), passages: &mut Vec<Passage>) -> Result<String> {
+    let mut text = String::new();
+    let mut start = 0;
+    while let Some(mark) = mark_from(&sound.text, start) {
+        let sentence = sound.text[start..mark.start].trim_start_matches('.').trim();
+        let document = sound.text[mark.start + 1..mark.end - 1].parse::<usize>().ok();
+        let document = document.and_then(|number| sound.documents.get(number.checked_sub(1)?));
+        let query = retrieval::query_of(&set.name, sentence, FOUND)?;
+        let found = engine.search(&query).await?.passages;
+        let own = found
+            .into_iter()
+            .find(|passage| Some(&passage.document.uri) == document);
+        let Some(own) = own else {
+            let detail = format!("`{}`: no search finds `{sentence}` in its document", sound.id);
+            return Err(Error::bad_input("/path", detail));
         };
-        let (place, _) = own.max_by_key(|(place, passage)| (held(passage), usize::MAX - place))?;
-        // In two steps, or [1] would become [2] and then what [2] becomes.
-        text = text.replace(&format!("[{}]", at + 1), &format!("[<{}>]", place + 1));
+        let known = passages.iter().position(|passage| passage.chunk.id == own.chunk.id);
+        let place = known.unwrap_or(passages.len());
+        if known.is_none() {
+            passages.push(own);
+        }
+        text.push_str(&sound.text[start..mark.start]);
+        text.push_str(&format!("[{}]", place + 1));
+        start = mark.end;
     }
-    Some(text.replace("[<", "[").replace(">]", "]"))
+    text.push_str(&sound.text[start..]);
+    Ok(text)
+}
+
+fn mark_from(text: &str, start: usize) -> Option<Range<usize>> {
+    let open = start + text[start..].find('[')?;
+    Some(open..open + text[open..].find(']')? + 1)
 }
 
 fn checked(case: &Case, answer: &str) -> (String, Vec<SentenceCheck>) {

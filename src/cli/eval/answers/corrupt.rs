@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::engine::support;
+use crate::engine::sentences;
 use crate::types::Passage;
 
 /// What is done to an answer.
@@ -159,7 +159,7 @@ fn swap(answer: &str, at: usize, places: &[Range<usize>], other: impl Fn(&str) -
     let range = places.get(at % places.len().max(1))?.clone();
     let new = other(&answer[range.clone()])?;
     let text = format!("{}{new}{}", &answer[..range.start], &answer[range.end..]);
-    let sentence = support::sentences(&text)
+    let sentence = sentences::of(&text)
         .into_iter()
         .find(|sentence| sentence.contains(&range.start))?;
     let words = text[sentence]
@@ -238,6 +238,7 @@ fn names_in(text: &str) -> Vec<Range<usize>> {
         let name = word.starts_with(char::is_uppercase)
             && word.chars().all(char::is_alphabetic)
             && word.chars().count() > 2
+            && word.contains(char::is_lowercase)
             && !MONTHS.contains(&word)
             && !word.ends_with("day");
         if !name || text[..range.start].ends_with('\n') {

@@ -32,7 +32,7 @@ pub(super) async fn measure(engine: &Arc<Engine>, set: &Asked, report: &mut Repo
         let found = engine.search(&query).await?.passages;
         let whole = pack::in_order(found.clone(), WHOLE, &count);
         let half = whole.tokens / 2;
-        let packed = pack::fit(found.clone(), half, &count);
+        let packed = pack::fit(&question.text, found.clone(), half, &count);
         let in_order = pack::in_order(found, half, &count);
         for (part, context) in [("whole", whole), ("packed", packed), ("in order", in_order)] {
             let mut row = figures(question, &context.passages);
