@@ -126,6 +126,7 @@ pub fn bearing(claim: &Claim<'_>, source: &Source) -> Option<Bearing> {
     let of_whole = nearest(&claim.words, source);
     let first = *of_whole.first()?;
     let (mut places, mut lacking) = (BTreeSet::from([first]), Facts::default());
+    let mut around = BTreeSet::from([first]);
     for clause in &claim.clauses {
         // A clause may speak of another sentence of the passage than the claim as a whole.
         let near = nearest(&clause.words, source)
@@ -146,11 +147,15 @@ pub fn bearing(claim: &Claim<'_>, source: &Source) -> Option<Bearing> {
             .names
             .extend(names.iter().filter(|fact| lacks(fact, &source.given)).cloned());
         let told = |at: &usize| clause.stated().any(|fact| source.parts[*at].held.contains(&fact.key));
-        places.extend(reach.into_iter().filter(told));
+        places.extend(reach.iter().copied().filter(told));
+        around.extend(reach);
     }
     let parts: Vec<&Part> = places.iter().map(|at| &source.parts[*at]).collect();
     let share = share(claim, source, &parts);
-    let denied = || is_denied(claim, &parts).then_some(Fault::Negation);
+    // What is denied may be denied in a sentence beside it; what is said must not be.
+    let denying = if claim.negated { &around } else { &places };
+    let denying: Vec<&Part> = denying.iter().map(|at| &source.parts[*at]).collect();
+    let denied = || is_denied(claim, &denying).then_some(Fault::Negation);
     let few = || (share < LEAST_SHARE).then_some(Fault::Words);
     Some(Bearing {
         span: quote(source, first, &places),
@@ -314,7 +319,10 @@ mod tests {
         check("Ask Tove Vik by 31 March.", Err("names"));
         check("Somebody loses pay.", Err("negation"));
         check("No, nobody loses pay.", Ok("Nobody loses pay."));
-        let both = "They may carry over 1,500 hours. Nobody loses pay.";
-        check("1,500 hours may be carried over and nobody loses pay.", Ok(both));
+        let first_of_both = "They may carry over 1,500 hours.";
+        check(
+            "1,500 hours may be carried over and nobody loses pay.",
+            Ok(first_of_both),
+        );
     }
 }

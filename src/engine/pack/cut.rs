@@ -11,7 +11,7 @@ use crate::engine::{extractive, sentences};
 use crate::types::{Context, LeftOut, Passage, Reason};
 
 /// What a sentence is worth that has none of the question's words.
-const PLAIN: f32 = 0.15;
+const PLAIN: f32 = 0.2;
 /// What a word of the question is worth that a better passage has, too.
 const AGAIN: f32 = 0.5;
 /// What a sentence takes over of the worth of the one beside it: it may say who `they` are.
@@ -22,7 +22,7 @@ const ALIKE: f32 = 0.6;
 const KNOWN: f32 = 0.3;
 
 /// What the last sentence of a passage is worth more than another one.
-const LAST: f32 = 3.0;
+const LAST: f32 = 4.0;
 
 /// A passage while it is cut.
 struct Part {
@@ -125,7 +125,7 @@ fn parts(question: &str, passages: &[Passage], count: &dyn Fn(&str) -> usize) ->
             .enumerate()
             .map(|(at, span)| Sentence {
                 tokens: (tokens * span.len()).div_ceil(text.len().max(1)),
-                gain: worths[at].max(beside(at)) / (1.0 + place as f32).sqrt(),
+                gain: worths[at].max(beside(at)) / (1.0 + place as f32),
                 span: span.clone(),
             })
             .collect();
