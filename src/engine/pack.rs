@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(reasons(&context)[..2], [Reason::Cut(1), Reason::Cut(2)]);
         for cut in &context.passages {
             let start = cut.chunk.span.start - 100;
-            let whole = [&first, &second]
+            let whole = [&first, &second, &third]
                 .into_iter()
                 .find(|text| text.get(start..start + cut.chunk.span.len()) == Some(&cut.chunk.text));
             assert!(whole.is_some(), "{:?} stands where it says", cut.chunk.span);
