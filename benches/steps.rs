@@ -198,11 +198,11 @@ fn late_interaction(criterion: &mut Criterion) {
 fn after_retrieval(criterion: &mut Criterion, passages: &[Passage]) {
     let count = |text: &str| text.len() / 4;
     criterion.bench_function("pack: 12 passages", |bencher| {
-        bencher.iter(|| pack::fit(black_box(passages.to_vec()), 2_000, &count));
+        bencher.iter(|| pack::fit("leave", black_box(passages.to_vec()), 2_000, &count));
     });
     criterion.bench_function("event: a text delta, tracked and written", |bencher| {
         let mut writer = EventWriter::default();
-        let mut tracker = Tracker::new(passages.to_vec());
+        let mut tracker = Tracker::new(passages.to_vec(), "");
         bencher.iter(|| {
             for piece in tracker.push(black_box("seven words ")) {
                 if let portolan::engine::citations::Piece::Text(text) = piece {
@@ -214,7 +214,7 @@ fn after_retrieval(criterion: &mut Criterion, passages: &[Passage]) {
     let claim: Arc<str> = passages[0].chunk.text.split(". ").next().unwrap().into();
     criterion.bench_function("event: a mark, checked", |bencher| {
         bencher.iter(|| {
-            let mut tracker = Tracker::new(passages.to_vec());
+            let mut tracker = Tracker::new(passages.to_vec(), "");
             tracker.push(&format!("{claim} [1]"))
         });
     });

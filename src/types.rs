@@ -6,11 +6,15 @@ use std::time::Duration;
 
 pub use indexer::types::{Chunk, ChunkContext, ChunkId, Document, DocumentId, Heading, Item, Metadata, Pages, Patch};
 
+mod check;
+mod context;
 mod expected;
 mod options;
 mod page;
 mod query;
 
+pub use check::{Conflict, Fault, Finding, SentenceCheck, Side};
+pub use context::{Context, Ledger, LeftOut, Reason};
 pub use expected::{Checked, Expected};
 pub use options::{Expand, Expansion, MAX_FACET_VALUES, MAX_FACETS, Options, Recency, Sort};
 pub use page::{Display, Dropped, Duplicate, Facet, Group, Page, Placed, Stretch, Total};
@@ -133,17 +137,6 @@ pub struct Step {
     pub took: Duration,
     /// How many it yielded.
     pub count: usize,
-}
-
-/// The evidence that a model sees; `passages[n - 1]` is cited as `[n]`.
-#[derive(Clone, Debug, Default)]
-pub struct Context {
-    /// Numbered from 1.
-    pub passages: Vec<Passage>,
-    /// Tokens of the evidence.
-    pub tokens: usize,
-    /// How many passages did not fit.
-    pub dropped: usize,
 }
 
 /// Who says a message.
@@ -272,6 +265,10 @@ pub struct Verdict {
     pub missing: Vec<String>,
     /// The nearest passages, when declined.
     pub nearest: Vec<Passage>,
+    /// What became of each sentence, when answered.
+    pub sentences: Vec<SentenceCheck>,
+    /// Where sources contradict each other.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// What a chat sends, in this order: started, sources, (text | citation)*, verdict unless it failed, usage, then done
@@ -295,8 +292,8 @@ pub enum Event {
         /// What of the search did not work, as in `Found`.
         degraded: Vec<String>,
     },
-    /// The numbered passages.
-    Sources(Vec<Passage>),
+    /// The numbered passages, and what was left out.
+    Sources(Context),
     /// More of the answer.
     Text(String),
     /// A link from the answer to a source.

@@ -1,5 +1,7 @@
 //! `portolan eval`: what retrieval and answers are worth on questions whose answers are known.
 
+mod answers;
+mod asked;
 mod compare;
 mod gate;
 mod golden;
@@ -17,7 +19,7 @@ use indexer::sources::Origin;
 use serde_json::json;
 
 use crate::app;
-use crate::cli::sets::{self, Beir, Set};
+use crate::cli::sets::{self, Beir, Golden, Set};
 use crate::cli::{print, progress};
 use crate::config::Config;
 use crate::engine::{Engine, Indexing, Put};
@@ -29,14 +31,32 @@ use report::Report;
 /// Measure quality.
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     after_help = "Examples:\n  portolan eval scifact/ --data .portolan/eval --out before.json\n  portolan eval \
                   scifact/ --data .portolan/eval --compare before.json\n  portolan eval fixtures/golden.jsonl --gate \
-                  fixtures/gate.toml"
+                  fixtures/gate.toml\n  portolan eval answers squad2-dev-half/ --data .portolan/eval"
 )]
 pub struct Eval {
+    #[command(subcommand)]
+    part: Option<Part>,
     /// A BEIR folder, a chunking-evaluation folder, a golden.jsonl whose documents lie in `corpus` beside it, or
     /// the .json that an earlier run wrote.
-    path: PathBuf,
+    #[arg(required = true)]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    ends: Ends,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Part {
+    /// Measure answers: what they hold, what they cite, what is packed for a model and when they are declined.
+    Answers(answers::Answers),
+}
+
+/// What becomes of the figures.
+#[derive(Debug, clap::Args)]
+pub(super) struct Ends {
     /// TOML with floors; the command fails below one of them.
     #[arg(long, value_name = "FILE")]
     gate: Option<PathBuf>,
@@ -49,16 +69,37 @@ pub struct Eval {
 }
 
 pub(super) async fn run(config: &Config, command: Eval, json: bool) -> Result<ExitCode> {
+    match (command.part, command.path) {
+        (Some(Part::Answers(answers)), _) => {
+            let figures = answers::measure(config, &answers, !json);
+            conclude(&answers.ends, json, figures).await
+        }
+        (None, Some(path)) => {
+            let earlier = path.extension().is_some_and(|extension| extension == "json");
+            let figures = async {
+                if earlier {
+                    Report::read(&path)
+                } else {
+                    measure(config, &path, !json).await
+                }
+            };
+            conclude(&command.ends, json, figures).await
+        }
+        (None, None) => Err(Error::bad_input(
+            "/path",
+            "name a set; `portolan eval --help` has examples",
+        )),
+    }
+}
+
+/// Waits for the figures and prints, writes, compares and holds them as `ends` say.
+async fn conclude(ends: &Ends, json: bool, figures: impl Future<Output = Result<Report>>) -> Result<ExitCode> {
     // What is wrong with the options is said before minutes are spent.
-    let gate = command.gate.as_deref().map(Gate::read).transpose()?;
-    let other = command.compare.as_deref().map(Report::read).transpose()?;
-    let report = if command.path.extension().is_some_and(|extension| extension == "json") {
-        Report::read(&command.path)?
-    } else {
-        measure(config, &command.path, !json).await?
-    };
+    let gate = ends.gate.as_deref().map(Gate::read).transpose()?;
+    let other = ends.compare.as_deref().map(Report::read).transpose()?;
+    let report = figures.await?;
     let comparison = other.map(|other| compare::compare(&report, &other)).transpose()?;
-    if let Some(file) = &command.out {
+    if let Some(file) = &ends.out {
         write(file, &report)?;
     }
     if json {
@@ -95,24 +136,23 @@ async fn measure(config: &Config, path: &Path, tell: bool) -> Result<Report> {
             retrieval::measure(&engine, &name, &questions, &mut report).await?;
         }
         Set::Golden(set) => {
-            let indexing = Indexing {
-                origin: Origin::folder(set.corpus.clone()),
-                allow_deletes: false,
-            };
-            let job = engine.index(golden::COLLECTION, indexing).await?;
-            indexed(&engine, &job, golden::COLLECTION, &mut report).await?;
+            index_corpus(&engine, &set, &mut report).await?;
             golden::measure(&engine, &set, &mut report, tell).await?;
         }
         Set::Spans(set) => spans::measure(&engine, set, &mut report).await?,
     }
-    let asked: BTreeSet<&String> = report
-        .per_question
-        .values()
-        .flat_map(|questions| questions.keys())
-        .collect();
-    report.questions = asked.len();
     report.sum_up();
     Ok(report)
+}
+
+/// Indexes the folder beside golden questions.
+async fn index_corpus(engine: &Arc<Engine>, set: &Golden, report: &mut Report) -> Result<()> {
+    let indexing = Indexing {
+        origin: Origin::folder(set.corpus.clone()),
+        allow_deletes: false,
+    };
+    let job = engine.index(golden::COLLECTION, indexing).await?;
+    indexed(engine, &job, golden::COLLECTION, report).await
 }
 
 /// Puts documents; unchanged ones cost nothing.

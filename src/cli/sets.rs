@@ -1,5 +1,6 @@
 //! The shapes in which questions with known answers come, told apart by their files.
 
+pub(super) mod answers;
 mod beir;
 pub(super) mod golden;
 pub(super) mod spans;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+pub(super) use answers::Asked;
 pub(super) use golden::Golden;
 pub(super) use spans::Spans;
 
@@ -77,6 +79,11 @@ fn collection(folder: &Path) -> String {
     if name.is_empty() { "eval".into() } else { name.into() }
 }
 
+/// Reads the questions for answers at `path`.
+pub(super) fn read_answers(path: &Path) -> Result<Asked> {
+    answers::read(read(path)?, path)
+}
+
 /// A plain text with a name and perhaps a title.
 fn item(uri: String, title: Option<String>, text: String) -> Item {
     Item {
@@ -97,7 +104,7 @@ fn read_text(file: &Path) -> Result<String> {
 }
 
 /// The lines of a JSONL file, parsed.
-fn read_lines<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>> {
+pub(super) fn read_lines<T: DeserializeOwned>(file: &Path) -> Result<Vec<T>> {
     let text = read_text(file)?;
     let mut rows = Vec::new();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -6,26 +6,24 @@ use std::time::Instant;
 use uuid::Uuid;
 
 use crate::engine::citations::Tracker;
+use crate::engine::room::Room;
 use crate::engine::runs::Recording;
-use crate::engine::{Ask, Engine, EventStream, evidence, keep, memory, pack, prompt, support, trace, writing};
+use crate::engine::{
+    Ask, Engine, EventStream, checks, conflicts, evidence, keep, memory, pack, prompt, sentences, trace, writing,
+};
 use crate::error::{Error, Result};
 use crate::gateway::routes::{Route, RouteKind};
-use crate::gateway::{selector, tokens};
+use crate::gateway::selector;
 use crate::index::work::blocking;
 use crate::types::{
-    Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput, Usage, Verdict,
+    Conflict, Context, Event, Expand, Found, Ledger, Message, Mode, Options, Outcome, Passage, Prompt, Query,
+    QueryInput, Reader, SentenceCheck, Usage, Verdict,
 };
 
 /// Passages that a prompt can hold.
 pub(super) const EVIDENCE: usize = 12;
 /// Turns of the conversation that are looked at.
 const TURNS: usize = 12;
-/// Tokens of the instructions and of the question's frame.
-const OVERHEAD: usize = 400;
-/// Tokens that evidence and turns must be left with.
-const LEAST_ROOM: usize = 256;
-/// More than all evidence together.
-const WITHOUT_LIMIT: usize = 1_000_000;
 
 /// What is known before the model is asked.
 pub(super) struct Run {
@@ -106,12 +104,13 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     };
     let query = Query::parse(input, ask.reader)?;
     let Found {
-        passages: found,
+        passages,
         degraded,
         trace: steps,
         corrections,
         ..
     } = engine.search(&query).await?;
+    let found = joined(engine, passages).await?;
     let idf = engine.idf(query.collections());
     let decline_below = engine.decline_below(query.collections());
     let (message, question) = (ask.message.clone(), query.text().to_owned());
@@ -119,7 +118,7 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
     // Analysing words and counting tokens takes milliseconds.
     let work = move || {
         let weighed = evidence::weigh(&question, &found, &*idf, decline_below);
-        let (prompt, budget) = build(&route, &turns, &message, &question, found.clone())?;
+        let (prompt, budget) = build(&route, &turns, (&message, &question), found.clone())?;
         Ok((weighed, prompt, found, route, budget))
     };
     let (weighed, prompt, found, route, budget) = blocking(work).await?;
@@ -155,55 +154,38 @@ async fn prepare(engine: &Arc<Engine>, ask: Ask) -> Result<Run> {
 fn build(
     route: &Route,
     turns: &[Message],
-    message: &str,
-    question: &str,
+    (message, question): (&str, &str),
     found: Vec<Passage>,
 ) -> Result<(Prompt, usize)> {
-    let room = room(route, message)?;
-    let model = route.targets.first().map(|target| target.model.as_str());
-    // Without a model there is no window to keep to.
-    let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
-    let turns = pack::recent(turns, room / 4, &count);
-    let spent: usize = turns.iter().map(|turn| count(&turn.text) + 4).sum();
-    let budget = room.saturating_sub(spent);
-    let context = pack::fit(found, budget, &count);
+    let room = Room::of(route, message)?;
+    let count = |text: &str| room.count(text);
+    let turns = pack::recent(turns, room.left / 4, &count);
+    let memory = room.memory(turns);
+    let budget = room.left.saturating_sub(memory);
+    let mut context = pack::fit(question, found, budget, &count);
+    context.ledger = room.ledger(memory, context.tokens);
     let messages = prompt::render(&context, turns, message)?;
-    let run = Uuid::now_v7().to_string();
     let prompt = Prompt {
         messages,
         question: question.to_owned(),
         context,
-        max_tokens: longest_answer(route),
-        run,
+        max_tokens: room.answer,
+        run: Uuid::now_v7().to_string(),
     };
     Ok((prompt, budget))
 }
 
-/// The smallest window of the route's targets; the extractive route has none.
-fn window(route: &Route) -> usize {
-    let windows = route.targets.iter().map(|target| target.window);
-    windows.min().unwrap_or(WITHOUT_LIMIT)
-}
-
-/// Tokens that the answer may have.
-fn longest_answer(route: &Route) -> usize {
-    let longest = route.targets.iter().map(|target| target.max_output).min();
-    longest.unwrap_or(512).min(window(route) / 4)
-}
-
-/// Tokens that evidence and turns may have together.
-pub(super) fn room(route: &Route, message: &str) -> Result<usize> {
-    let model = route.targets.first().map(|target| target.model.as_str());
-    let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
-    let room = window(route).saturating_sub(longest_answer(route) + OVERHEAD + count(message));
-    if room < LEAST_ROOM {
-        let detail = format!(
-            "the message leaves no room in the window of route `{}`; shorten it",
-            route.name
-        );
-        return Err(Error::bad_input("/message", detail));
-    }
-    Ok(room)
+/// Passages that follow one another in a document become one.
+pub(super) async fn joined(engine: &Arc<Engine>, passages: Vec<Passage>) -> Result<Vec<Passage>> {
+    let engine = engine.clone();
+    let text = move |passage: &Passage| {
+        let document = engine
+            .document(&passage.collection, passage.document.id, &Reader::Everything)
+            .ok()?;
+        // Of another version the places mean nothing.
+        (document.fingerprint == passage.document.version).then_some(document.text)
+    };
+    blocking(move || Ok(pack::join(passages, &text))).await
 }
 
 /// The end of a recording, however it comes about: its readers wait for it.
@@ -229,12 +211,12 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
     } else {
         run.prompt.context.clone()
     };
-    let mut tracker = Tracker::new(context.passages.clone());
+    let mut tracker = Tracker::new(context.passages.clone(), &run.question);
     let mut told = Told::default();
     let began = Instant::now();
     let outcome = async {
         recording.tell(started(&run))?;
-        recording.tell(Event::Sources(context.passages))?;
+        recording.tell(Event::Sources(context))?;
         if declined {
             recording.tell(Event::Text(DECLINED.into()))?;
             return Ok("stop".to_owned());
@@ -248,10 +230,11 @@ async fn stream(engine: &Arc<Engine>, run: Run, mut end: End<'_>) {
         Err(error) => (None, Err(error)),
     };
     let outcome = outcome.and_then(|reason| stored.map(|()| reason));
+    let (tracker, checks) = checked(tracker, declined).await;
     // Of an answer that failed nobody can say whether the documents would have answered.
     let verdict = outcome
         .is_ok()
-        .then(|| verdict(&run, &tracker, keep::is_at_limit(&outcome)));
+        .then(|| verdict(&run, (&tracker, checks), keep::is_at_limit(&outcome)));
     let record = keep::record((&run, question), (&tracker, &told), (&outcome, verdict.as_ref()));
     let removals = engine.runs().removals();
     let ended = trace::Ended {
@@ -308,10 +291,31 @@ pub(super) struct Told {
     pub calls: Vec<trace::Call>,
 }
 
-fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {
+/// What the checks of a whole answer found.
+type Checks = (Vec<SentenceCheck>, Vec<Conflict>);
+
+async fn checked(tracker: Tracker, declined: bool) -> (Arc<Tracker>, Checks) {
+    let tracker = Arc::new(tracker);
+    if declined {
+        return (tracker, Checks::default());
+    }
+    let own = tracker.clone();
+    let work = move || {
+        let sentences = checks::of(&own);
+        let conflicts = conflicts::of(&own, &sentences);
+        Ok((sentences, conflicts))
+    };
+    let checks = blocking(work).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "an answer could not be checked");
+        Checks::default()
+    });
+    (tracker, checks)
+}
+
+fn verdict(run: &Run, (tracker, checks): (&Tracker, Checks), at_limit: bool) -> Verdict {
     let outcome = match run.weighed.outcome {
         Outcome::Declined => Outcome::Declined,
-        _ if tracker.citations().is_empty() && support::is_refusal(tracker.text()) => Outcome::Declined,
+        _ if tracker.citations().is_empty() && sentences::is_refusal(tracker.text()) => Outcome::Declined,
         // An answer that cites nothing or has no end is not called an answer.
         _ if tracker.citations().is_empty() || at_limit => Outcome::Partial,
         outcome => outcome,
@@ -325,5 +329,7 @@ fn verdict(run: &Run, tracker: &Tracker, at_limit: bool) -> Verdict {
         outcome,
         missing: run.weighed.missing.clone(),
         nearest,
+        sentences: checks.0,
+        conflicts: checks.1,
     }
 }

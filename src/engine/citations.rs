@@ -1,18 +1,22 @@
 //! Turns the marks of a streamed answer into checked citations. A mark may be split anywhere.
 //!
 //! A mark is shown only when words of its passage were found that support the words before it; any other mark is
-//! taken out and counted. What stands in code (`a[1]`), is the text of a link (`[1](..)`) or sits on a word that it
-//! does not support (`items[0]`) is no mark and stays.
+//! taken out and counted. A sentence without a mark gets that of the passage that clearly says it. What stands in code
+//! (`a[1]`), is the text of a link (`[1](..)`) or sits on a word that it does not support (`items[0]`) is no mark and
+//! stays.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use unicode_segmentation::UnicodeSegmentation;
-
-use crate::engine::support::{self, support, trimmed};
+use crate::engine::claims::Claim;
+use crate::engine::sentences::{self, trimmed};
+use crate::engine::support::{Bearing, Source, bearing};
 use crate::types::{Citation, Passage};
 
 /// The longest thing that can still become a mark: `[12, 3, 4]`.
 const LONGEST_MARK: usize = 16;
+/// A sentence of fewer words gets no mark that the model did not write.
+const LEAST_WORDS: usize = 4;
 
 /// What the reader is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,29 +27,45 @@ pub enum Piece {
     Citation(Citation),
 }
 
+/// A mark that the model wrote and that was taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removed {
+    /// Where the words begin that it stood behind.
+    pub claim_start: usize,
+    /// Its number.
+    pub number: usize,
+}
+
 /// Follows an answer as it streams.
 #[derive(Debug)]
 pub struct Tracker {
     passages: Vec<Passage>,
+    sources: Vec<OnceLock<Source>>,
+    question: String,
     sent: String,
     held: String,
+    /// White space behind a sentence; what comes next tells whether it has a mark.
+    gap: String,
     code: Code,
     claim_start: usize,
     citations: Vec<Citation>,
-    invented: usize,
+    removed: Vec<Removed>,
 }
 
 impl Tracker {
-    /// A tracker for an answer over `passages`.
-    pub fn new(passages: Vec<Passage>) -> Self {
+    /// A tracker for an answer to `question` over `passages`.
+    pub fn new(passages: Vec<Passage>, question: &str) -> Self {
         Self {
+            sources: passages.iter().map(|_| OnceLock::new()).collect(),
             passages,
+            question: question.to_owned(),
             sent: String::new(),
             held: String::new(),
+            gap: String::new(),
             code: Code::default(),
             claim_start: 0,
             citations: Vec::new(),
-            invented: 0,
+            removed: Vec::new(),
         }
     }
 
@@ -55,14 +75,13 @@ impl Tracker {
         self.advance(false)
     }
 
-    /// The stream has ended: what was held back is sent. An answer without any mark gets the one that fits best.
+    /// The stream has ended: what was held back is sent.
     pub fn finish(&mut self) -> Vec<Piece> {
         let mut pieces = self.advance(true);
         let rest = std::mem::take(&mut self.held);
-        self.send(rest, &mut pieces);
-        if self.citations.is_empty() && !support::is_refusal(&self.sent) {
-            self.attach(&mut pieces);
-        }
+        self.say(&rest, &mut pieces);
+        self.attach(&mut pieces);
+        self.close_gap(&mut pieces);
         pieces
     }
 
@@ -71,11 +90,11 @@ impl Tracker {
         loop {
             let Some(open) = self.held.find('[') else {
                 let all = std::mem::take(&mut self.held);
-                self.send(all, &mut pieces);
+                self.say(&all, &mut pieces);
                 return pieces;
             };
             let before: String = self.held.drain(..open).collect();
-            self.send(before, &mut pieces);
+            self.say(&before, &mut pieces);
             let mark = if self.code.is_inside() {
                 Mark::None
             } else {
@@ -87,11 +106,12 @@ impl Tracker {
                 Mark::Complete(_, length) if !ended && self.held.len() == length => return pieces,
                 Mark::Complete(numbers, length) if !self.held[length..].starts_with('(') => {
                     let written: String = self.held.drain(..length).collect();
+                    self.close_gap(&mut pieces);
                     self.mark(&numbers, written, &mut pieces);
                 }
                 Mark::Complete(..) | Mark::None => {
                     let bracket: String = self.held.drain(..1).collect();
-                    self.send(bracket, &mut pieces);
+                    self.say(&bracket, &mut pieces);
                 }
             }
         }
@@ -102,14 +122,66 @@ impl Tracker {
         &self.sent
     }
 
+    /// The passages, in the order of their numbers.
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
+    }
+
     /// The checked citations, in order.
     pub fn citations(&self) -> &[Citation] {
         &self.citations
     }
 
-    /// How many marks were taken out.
-    pub fn invented(&self) -> usize {
-        self.invented
+    /// The marks that were taken out, in order.
+    pub fn removed(&self) -> &[Removed] {
+        &self.removed
+    }
+
+    /// How the passage with that number bears on a claim.
+    pub fn bearing(&self, claim: &Claim<'_>, number: usize) -> Option<Bearing> {
+        let at = number.checked_sub(1)?;
+        let passage = self.passages.get(at)?;
+        let source = self.sources[at].get_or_init(|| Source::of(passage, &self.question));
+        bearing(claim, source)
+    }
+
+    /// The passage that says most of a claim, with its number, among those that `suffices` accepts.
+    pub fn best(&self, claim: &Claim<'_>, suffices: fn(&Bearing) -> bool) -> Option<(usize, Bearing)> {
+        let mut best: Option<(usize, Bearing)> = None;
+        for number in 1..=self.passages.len() {
+            let Some(found) = self.bearing(claim, number).filter(|found| suffices(found)) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|(_, so_far)| found.share > so_far.share) {
+                best = Some((number, found));
+            }
+        }
+        best
+    }
+
+    /// Sends text, and at the end of each sentence without a mark the one that it should have.
+    fn say(&mut self, text: &str, pieces: &mut Vec<Piece>) {
+        let mut from = 0;
+        for (at, c) in text.char_indices() {
+            if c.is_whitespace() {
+                let before = text[..at].chars().next_back().or_else(|| self.sent.chars().next_back());
+                let ends = c == '\n' || before.is_some_and(|before| ".!?".contains(before));
+                if !self.gap.is_empty() || ends {
+                    self.send(text[from..at].to_owned(), pieces);
+                    self.gap.push(c);
+                    from = at + c.len_utf8();
+                }
+            } else if !self.gap.is_empty() {
+                self.attach(pieces);
+                self.close_gap(pieces);
+            }
+        }
+        self.send(text[from..].to_owned(), pieces);
+    }
+
+    fn close_gap(&mut self, pieces: &mut Vec<Piece>) {
+        let gap = std::mem::take(&mut self.gap);
+        self.send(gap, pieces);
     }
 
     fn send(&mut self, text: String, pieces: &mut Vec<Piece>) {
@@ -129,23 +201,30 @@ impl Tracker {
             self.cite(*number, pieces);
         }
         if is_on_word && self.citations.len() == cited {
-            self.invented -= numbers.len();
+            self.removed.truncate(self.removed.len() - numbers.len());
             self.send(written, pieces);
         }
     }
 
     fn cite(&mut self, number: usize, pieces: &mut Vec<Piece>) {
-        let claim = self.claim();
-        let passage = number.checked_sub(1).and_then(|at| self.passages.get(at));
-        let support = passage.and_then(|passage| support(&self.sent[claim.clone()], &passage.chunk.text));
-        let (Some(passage), Some(span)) = (passage, support) else {
-            self.invented += 1;
-            return;
-        };
+        let range = self.claim();
+        let found = self.bearing(&Claim::of(&self.sent[range.clone()]), number);
+        match found.filter(Bearing::is_support) {
+            Some(found) => self.place((number, range), found.span, pieces),
+            None => self.removed.push(Removed {
+                claim_start: range.start,
+                number,
+            }),
+        }
+    }
+
+    /// Sends a mark with its citation of the words at `span` of its passage.
+    fn place(&mut self, (number, answer_range): (usize, Range<usize>), span: Range<usize>, pieces: &mut Vec<Piece>) {
+        let passage = &self.passages[number - 1];
         let start = passage.chunk.span.start;
         let citation = Citation {
             number,
-            answer_range: claim,
+            answer_range,
             document: passage.document.id,
             version: passage.document.version.clone(),
             source_range: start + span.start..start + span.end,
@@ -169,45 +248,29 @@ impl Tracker {
                 .last()
                 .map_or(from..self.sent.len(), |last| last.answer_range.clone());
         }
-        let sentence = since
-            .split_sentence_bound_indices()
-            .filter(|(_, sentence)| sentence.chars().any(char::is_alphanumeric))
-            .last()
-            .map_or(0..since.len(), |(at, sentence)| at..at + sentence.len());
-        let range = trimmed(since, sentence);
+        let last = sentences::of(since).pop();
+        let range = last.unwrap_or_else(|| trimmed(since, 0..since.len()));
         from + range.start..from + range.end
     }
 
+    /// A sentence that ends here without a mark gets that of the passage that clearly says it.
     fn attach(&mut self, pieces: &mut Vec<Piece>) {
-        let sent = self.sent.clone();
-        let mut best: Option<(f32, usize, Range<usize>)> = None;
-        for (at, sentence) in sent.split_sentence_bound_indices() {
-            let claim = trimmed(&sent, at..at + sentence.len());
-            for (passage_at, passage) in self.passages.iter().enumerate() {
-                let share = support::share(&sent[claim.clone()], &passage.chunk.text);
-                if share > best.as_ref().map_or(0.0, |(so_far, ..)| *so_far) {
-                    best = Some((share, passage_at, claim.clone()));
-                }
-            }
+        let since = &self.sent[self.claim_start..];
+        if self.code.is_inside() || !since.contains(char::is_alphanumeric) {
+            return;
         }
-        let Some((_, passage_at, claim)) = best else { return };
-        let passage = &self.passages[passage_at];
-        let Some(span) = support(&sent[claim.clone()], &passage.chunk.text) else {
+        let range = self.claim();
+        let words = &self.sent[range.clone()];
+        let told = words.split_whitespace().count() >= LEAST_WORDS && !words.ends_with([':', '?', '`']);
+        let had = self.removed.iter().any(|mark| range.contains(&mark.claim_start));
+        if !told || had || words.starts_with('#') || sentences::is_refusal(words) || sentences::is_shortened(words) {
+            return;
+        }
+        let Some((number, found)) = self.best(&Claim::of(words), Bearing::is_clear) else {
             return;
         };
-        let start = passage.chunk.span.start;
-        let citation = Citation {
-            number: passage_at + 1,
-            answer_range: claim,
-            document: passage.document.id,
-            version: passage.document.version.clone(),
-            source_range: start + span.start..start + span.end,
-            quote: passage.chunk.text[span].to_owned(),
-            checked: true,
-        };
-        self.send(format!(" [{}]", passage_at + 1), pieces);
-        self.citations.push(citation.clone());
-        pieces.push(Piece::Citation(citation));
+        self.send(" ".to_owned(), pieces);
+        self.place((number, range), found.span, pieces);
     }
 }
 
@@ -282,6 +345,16 @@ pub fn has_mark(text: &str) -> bool {
     without_marks(text).len() < text.len()
 }
 
+/// How many numbers stand in what would be read as marks.
+pub fn marks(text: &str) -> usize {
+    let opened = text.match_indices('[').map(|(at, _)| &text[at..]);
+    let numbers = opened.map(|rest| match mark_at_start(rest) {
+        Mark::Complete(numbers, _) => numbers.len(),
+        Mark::Growing | Mark::None => 0,
+    });
+    numbers.sum()
+}
+
 /// The text without what would be read as a mark: numbers of an earlier answer mean nothing in the next.
 pub fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -305,4 +378,4 @@ pub fn without_marks(text: &str) -> String {
 
 #[cfg(test)]
 #[path = "citations_tests.rs"]
-mod tests;
+pub mod tests;

@@ -7,6 +7,7 @@ use indexer::types::{Chunk, ChunkContext, ChunkId, DocumentId, Metadata};
 use super::*;
 use crate::types::{Display, DocumentCard, Scores};
 
+/// A passage of `a.md` with that text.
 pub fn passage(text: &str) -> Passage {
     let (document, metadata) = (DocumentId::of("a.md"), Metadata::new());
     let id = ChunkId::of(
@@ -47,7 +48,7 @@ pub fn passage(text: &str) -> Passage {
 }
 
 fn run(parts: &[&str], passages: Vec<Passage>) -> (String, Vec<Citation>, usize) {
-    let mut tracker = Tracker::new(passages);
+    let mut tracker = Tracker::new(passages, "");
     let mut text = String::new();
     for part in parts {
         for piece in tracker.push(part) {
@@ -62,7 +63,7 @@ fn run(parts: &[&str], passages: Vec<Passage>) -> (String, Vec<Citation>, usize)
         }
     }
     assert_eq!(text, tracker.text(), "what is sent is what is kept");
-    (text, tracker.citations().to_vec(), tracker.invented())
+    (text, tracker.citations().to_vec(), tracker.removed().len())
 }
 
 const FACT: &str = "Employees get 27 days of leave. The office closes at noon.";

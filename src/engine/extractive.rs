@@ -8,21 +8,28 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 
 use crate::engine::citations::has_mark;
+use crate::engine::claims::words;
 use crate::engine::evidence::is_asking;
-use crate::engine::support::sentences;
+use crate::engine::sentences;
 use crate::error::Result;
 use crate::gateway::{ChatModel, DeltaStream};
 use crate::index::analyse;
 use crate::types::{Delta, Passage, Prompt, Usage};
 
 /// At most this many sentences are quoted.
-const SENTENCES: usize = 3;
+const SENTENCES: usize = 4;
 /// Fewer words than these are a label.
 const LABEL: usize = 4;
 /// More words than these are no heading.
 const HEADING: usize = 12;
 /// Words that the whole answer may have.
-const WORDS: usize = 70;
+const WORDS: usize = 74;
+/// A sentence is quoted from this share of the best one's score on.
+const FLOOR: f32 = 0.3;
+/// What a sentence takes over of the score of the one after it, which often goes on where it began.
+const AFTER: f32 = 0.15;
+/// What it is worth that the passage as a whole holds the question's words.
+const WHOLE: f32 = 0.3;
 /// Share of a word's worth when the title or a heading holds it.
 const ABOVE: f32 = 0.7;
 /// Passages that are read.
@@ -85,15 +92,23 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
             passage.document.title,
             passage.chunk.heading_path.join("\n")
         ));
-        for span in quotable(&passage.chunk.text) {
+        let whole: BTreeSet<String> = words(&passage.chunk.text).union(&above).cloned().collect();
+        let held = WHOLE * worth(&wanted, &whole, &above);
+        let spans = quotable(&passage.chunk.text);
+        let direct: Vec<f32> = spans
+            .iter()
+            .map(|span| worth(&wanted, &words(&passage.chunk.text[span.clone()]), &above))
+            .collect();
+        for (place, span) in spans.into_iter().enumerate() {
             let text = &passage.chunk.text[span.clone()];
             // A footnote mark of the source would be read as one of ours.
             let heads = is_heading(&passage.chunk.text, &span) || is_header(&passage.chunk.text, &span);
             if has_mark(text) || heads || text == passage.document.title {
                 continue;
             }
-            let score = score(text, &wanted, &above, numeric) + prior(at);
-            ranked.push((score, at + 1, text.to_owned()));
+            let after = AFTER * direct.get(place + 1).copied().unwrap_or_default();
+            let score = direct[place] + after + held + form(text, numeric) + prior(at);
+            ranked.push((score, at + 1, clipped(text, &wanted).to_owned()));
         }
     }
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then_with(|| a.2.cmp(&b.2)));
@@ -108,7 +123,7 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         let document = |number: usize| passages.get(number - 1).map(|passage| passage.document.id);
         let last_of_same =
             chosen.len() + 1 == SENTENCES && chosen.iter().all(|quote| document(quote.number) == document(number));
-        if fits && new && !last_of_same && score >= best * 0.5 {
+        if fits && new && !last_of_same && score >= best * FLOOR {
             used += length;
             chosen.push(Quote { text, number });
         }
@@ -122,7 +137,7 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
 /// Sentences, and rows of tables; a label of a word or two goes with the sentence behind it on its line.
 fn quotable(text: &str) -> Vec<Range<usize>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
-    for span in sentences(text) {
+    for span in sentences::of(text) {
         let line = line_at(text, span.start);
         match spans.last_mut() {
             // A row says what it says as a whole, however many abbreviations end in it.
@@ -182,7 +197,7 @@ fn read(passages: &[Passage]) -> Vec<(usize, &Passage)> {
 }
 
 /// The question's words and what each is worth, 1 in all: rare among the passages is worth more.
-fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String, f32> {
+pub(super) fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String, f32> {
     let own = asked_words(asked);
     let held: Vec<BTreeSet<String>> = passages
         .iter()
@@ -206,31 +221,68 @@ fn weights(question: &str, asked: &str, passages: &[Passage]) -> BTreeMap<String
 
 /// The retriever's order is evidence too.
 fn prior(at: usize) -> f32 {
-    0.35 / (1.0 + at as f32)
+    0.2 / (1.0 + at as f32)
 }
 
-fn score(sentence: &str, wanted: &BTreeMap<String, f32>, above: &BTreeSet<String>, numeric: bool) -> f32 {
-    let held = words(sentence);
+/// How much of the question's words a text holds, from 0 to 1.
+fn worth(wanted: &BTreeMap<String, f32>, held: &BTreeSet<String>, above: &BTreeSet<String>) -> f32 {
     let worth = |(word, weight): (&String, &f32)| match (held.contains(word), above.contains(word)) {
         (true, _) => *weight,
         // What the title says need not be said again.
         (false, true) => ABOVE * weight,
         (false, false) => 0.0,
     };
-    let direct: f32 = wanted.iter().map(worth).sum();
+    wanted.iter().map(worth).sum()
+}
+
+/// What a sentence gains and loses by its form.
+fn form(sentence: &str, numeric: bool) -> f32 {
     let number = if numeric && sentence.bytes().any(|byte| byte.is_ascii_digit()) {
         0.15
     } else {
         0.0
     };
     // A label alone answers nothing.
-    let short = if sentence.split_whitespace().count() < 4 {
+    let short = if sentence.split_whitespace().count() < LABEL {
         -0.3
     } else {
         0.0
     };
     let question = if sentence.ends_with('?') { -0.2 } else { 0.0 };
-    direct + number + short + question
+    number + short + question
+}
+
+/// A sentence, or of one that is longer than an answer may be those clauses that hold most of the question's words.
+fn clipped<'a>(sentence: &'a str, wanted: &BTreeMap<String, f32>) -> &'a str {
+    if sentence.split_whitespace().count() <= WORDS {
+        return sentence;
+    }
+    let breaks = sentence
+        .match_indices([',', ';', ':', '\u{2014}'])
+        .map(|(at, sign)| at + sign.len());
+    let starts: Vec<usize> = [0].into_iter().chain(breaks).chain([sentence.len()]).collect();
+    let mut best: Option<(f32, &str)> = None;
+    for (at, start) in starts.iter().enumerate() {
+        let fits = |end: &&usize| sentence[*start..**end].split_whitespace().count() <= WORDS;
+        let Some(end) = starts[at + 1..].iter().rev().find(fits) else {
+            continue;
+        };
+        let part = sentence[*start..*end].trim();
+        let held = worth(wanted, &words(part), &BTreeSet::new());
+        if !part.is_empty() && best.is_none_or(|(so_far, _)| held > so_far) {
+            best = Some((held, part));
+        }
+    }
+    best.map_or_else(|| first_words(sentence), |(_, part)| part)
+}
+
+/// As many words as an answer may have.
+fn first_words(text: &str) -> &str {
+    let end = text
+        .split_whitespace()
+        .nth(WORDS)
+        .map_or(text.len(), |word| word.as_ptr() as usize - text.as_ptr() as usize);
+    text[..end].trim_end()
 }
 
 fn asks_for_number(question: &str) -> bool {
@@ -259,14 +311,6 @@ fn asked_words(question: &str) -> BTreeSet<String> {
     if told.is_empty() { words(question) } else { told }
 }
 
-fn words(text: &str) -> BTreeSet<String> {
-    analyse::terms(text)
-        .into_iter()
-        .filter(|term| !term.stop)
-        .map(|term| term.text)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +325,21 @@ mod tests {
             .collect();
         let rows = ["Acoustics | Dr. Ane Vik | 4621", "Front desk | A. Roe | 4600"];
         assert_eq!(told, ["Call us. We answer.", rows[0], rows[1], "The end."]);
+    }
+
+    #[test]
+    fn a_sentence_without_end_is_quoted_in_part() {
+        let wanted = BTreeMap::from([("anchor".to_owned(), 1.0)]);
+        let many = vec!["word"; 70].join(" ");
+        let long = format!("{many}, and the anchor is red, {many}.");
+        let part = clipped(&long, &wanted);
+        assert!(
+            part.contains("the anchor is red") && part.split_whitespace().count() <= WORDS,
+            "{part}"
+        );
+        let endless = vec!["word"; 300].join(" ");
+        assert_eq!(clipped(&endless, &wanted).split_whitespace().count(), WORDS);
+        assert_eq!(clipped("The anchor is red.", &wanted), "The anchor is red.");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub(super) fn record(
         outcome: verdict.map(|verdict| verdict.outcome),
         sources: record::numbered(if declined { &[] } else { &run.prompt.context.passages }),
         citations: tracker.citations().to_vec(),
+        sentences: record::sentences(verdict.map_or(&[], |verdict| &verdict.sentences)),
         usage: told.usage.clone(),
         problem: outcome.as_ref().err().map(ToString::to_string).or(limit),
     }

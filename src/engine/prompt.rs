@@ -15,6 +15,17 @@ const ANSWER_TEXT: &str = include_str!("../../prompts/answer.jinja");
 /// The tag around a passage.
 const FENCE: &str = "passage";
 
+/// The instructions of an answer without any evidence.
+pub fn instructions() -> Result<String> {
+    system(&[])
+}
+
+fn system(passages: &[minijinja::Value]) -> Result<String> {
+    let template = environment().get_template("answer");
+    let text = template.and_then(|template| template.render(context! { passages }));
+    text.map_err(|error| Error::Internal(error.to_string()))
+}
+
 /// The messages for an answer: instructions with the evidence, the recent turns, the question.
 pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<Vec<Message>> {
     let passages: Vec<minijinja::Value> = evidence
@@ -22,15 +33,9 @@ pub fn render(evidence: &Context, turns: &[Message], question: &str) -> Result<V
         .iter()
         .map(|passage| context! { title => attribute(&passage.document.title), text => defuse(&passage.chunk.text) })
         .collect();
-    let template = environment()
-        .get_template(ANSWER)
-        .map_err(|error| Error::Internal(error.to_string()))?;
-    let system = template
-        .render(context! { passages })
-        .map_err(|error| Error::Internal(error.to_string()))?;
     let mut messages = vec![Message {
         role: Role::System,
-        text: system,
+        text: system(&passages)?,
     }];
     // The numbers of an earlier answer mean other passages now.
     messages.extend(turns.iter().map(|turn| Message {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use crate::types::{Pages, Passage, Scores};
+use crate::types::{Conflict, Context, Finding, Pages, Passage, Scores, SentenceCheck, Side};
 
 /// One passage.
 pub fn passage(passage: &Passage) -> Value {
@@ -47,6 +47,82 @@ pub fn numbered(passages: &[Passage]) -> Value {
         value
     });
     Value::Array(list.collect())
+}
+
+/// What a model sees, what was left out of it and why, and what each part costs.
+pub fn context(context: &Context) -> Value {
+    let left_out = context.left_out.iter().map(|left| {
+        let (reason, number) = left.reason.told();
+        json!({
+            "id": left.passage.chunk.id.to_string(),
+            "collection": left.passage.collection,
+            "document": left.passage.document.id.to_string(),
+            "title": left.passage.document.title,
+            "uri": left.passage.document.uri,
+            "span": [left.passage.chunk.span.start, left.passage.chunk.span.end],
+            "reason": reason,
+            "number": number,
+        })
+    });
+    let ledger = context.ledger.map(|ledger| {
+        json!({
+            "window": ledger.window,
+            "system": ledger.system,
+            "memory": ledger.memory,
+            "evidence": ledger.evidence,
+            "question": ledger.question,
+            "answer": ledger.answer,
+            "estimated": ledger.estimated,
+        })
+    });
+    json!({
+        "passages": numbered(&context.passages),
+        "left_out": left_out.collect::<Vec<_>>(),
+        "ledger": ledger,
+    })
+}
+
+/// What became of an answer's sentences.
+pub fn sentences(checks: &[SentenceCheck]) -> Value {
+    checks.iter().map(sentence).collect()
+}
+
+/// Where sources contradict each other.
+pub fn conflicts(conflicts: &[Conflict]) -> Value {
+    let side = |side: &Side| {
+        json!({
+            "number": side.number,
+            "source_range": [side.source_range.start, side.source_range.end],
+            "quote": side.quote,
+            "date": side.date,
+        })
+    };
+    let conflict = |conflict: &Conflict| {
+        json!({
+            "answer_range": [conflict.range.start, conflict.range.end],
+            "sides": conflict.sides.iter().map(side).collect::<Vec<_>>(),
+        })
+    };
+    conflicts.iter().map(conflict).collect()
+}
+
+fn sentence(check: &SentenceCheck) -> Value {
+    let mut value = json!({
+        "answer_range": [check.range.start, check.range.end],
+        "state": check.finding.as_str(),
+        "cited": check.cited,
+    });
+    if let Finding::Unsupported(fault) = &check.finding {
+        value["reason"] = json!(fault.as_str());
+        value["lacking"] = json!(fault.lacking());
+    }
+    if !check.removed.is_empty() {
+        value["removed"] = json!(check.removed);
+    }
+    if let Some(number) = check.found_in {
+        value["found_in"] = json!(number);
+    }
+    value
 }
 
 fn scores(scores: &Scores) -> Value {

@@ -262,7 +262,7 @@ impl Drop for Reader {
 fn weight(event: &Event) -> usize {
     let passages = |passages: &[Passage]| passages.iter().map(|one| one.chunk.text.len() + 512).sum::<usize>();
     let text = match event {
-        Event::Sources(sources) => passages(sources),
+        Event::Sources(context) => passages(&context.passages),
         Event::Verdict(verdict) => passages(&verdict.nearest),
         Event::Text(text) => text.len(),
         Event::Citation(citation) => citation.quote.len(),

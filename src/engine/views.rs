@@ -269,6 +269,7 @@ fn message(row: &MessageRow) -> Value {
         "verdict": row.outcome.map(crate::types::Outcome::as_str),
         "sources": row.sources,
         "citations": row.citations.iter().map(citation).collect::<Vec<_>>(),
+        "sentences": row.sentences,
         "problem": row.problem,
     })
 }

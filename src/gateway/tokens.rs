@@ -23,7 +23,7 @@ pub fn warm_up() {
 /// The first call loads the encoding, which takes some hundred milliseconds, and a passage takes about one.
 pub fn count(model: &str, text: &str) -> usize {
     let tokens = known(text);
-    if counts_as_o200k(model) {
+    if is_exact(model) {
         return tokens;
     }
     // Smaller vocabularies cut finer: 15 % more, rounded up, keeps a prompt inside its window.
@@ -58,7 +58,7 @@ fn slices(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether the model's own encoding is the one we count with.
-fn counts_as_o200k(model: &str) -> bool {
+pub fn is_exact(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let mut letters = name.bytes();
     let reasoning = letters.next() == Some(b'o') && letters.next().is_some_and(|byte| byte.is_ascii_digit());

@@ -273,9 +273,9 @@ impl EventWriter {
                 }
                 ("started", data)
             }
-            Event::Sources(passages) => {
-                self.sources.clone_from(passages);
-                ("sources", json!({ "passages": record::numbered(passages) }))
+            Event::Sources(context) => {
+                self.sources.clone_from(&context.passages);
+                ("sources", record::context(context))
             }
             Event::Text(delta) => ("text", json!({ "delta": delta })),
             Event::Citation(citation) => ("citation", self.citation(citation)),
@@ -317,7 +317,13 @@ impl EventWriter {
 }
 
 fn verdict(verdict: &Verdict) -> Value {
-    json!({ "verdict": verdict.outcome.as_str(), "missing": verdict.missing, "nearest": passages(&verdict.nearest) })
+    json!({
+        "verdict": verdict.outcome.as_str(),
+        "missing": verdict.missing,
+        "nearest": passages(&verdict.nearest),
+        "sentences": record::sentences(&verdict.sentences),
+        "conflicts": record::conflicts(&verdict.conflicts),
+    })
 }
 
 fn usage(usage: &Usage, first_text: Option<u64>) -> Value {
@@ -361,7 +367,12 @@ impl Collected {
             Event::Failed(error) => return Err(Problem::from(error)),
             Event::Text(delta) => self.text.push_str(delta),
             Event::Citation(_) => self.citations.push(data),
-            Event::Sources(_) => drop(self.value.insert("sources".into(), data["passages"].take())),
+            Event::Sources(_) => {
+                self.value.insert("sources".into(), data["passages"].take());
+                for name in ["left_out", "ledger"] {
+                    self.value.insert(name.into(), data[name].take());
+                }
+            }
             Event::Verdict(_) | Event::Usage(..) => drop(self.value.insert(name.into(), data)),
             Event::Started { .. } | Event::Done(_) => {
                 if let Value::Object(fields) = data {

@@ -9,7 +9,10 @@ use serde_json::json;
 
 use super::*;
 use crate::error::UpstreamKind;
-use crate::types::{Chunk, ChunkId, Display, DocumentId, Outcome, Pages, Scores};
+use crate::types::{
+    Chunk, ChunkId, Conflict, Context, Display, DocumentId, Fault, Finding, Ledger, LeftOut, Outcome, Pages, Reason,
+    Scores, SentenceCheck, Side,
+};
 
 const DOCUMENT: &str = "00000000-0000-0000-0000-000000000007";
 const CHUNK: &str = "00000000-0000-0000-0000-000000000009";
@@ -73,6 +76,45 @@ fn citation(checked: bool) -> Event {
     })
 }
 
+fn context() -> Context {
+    Context {
+        passages: vec![passage()],
+        tokens: 40,
+        left_out: vec![LeftOut {
+            passage: passage(),
+            reason: Reason::Same(1),
+        }],
+        ledger: Some(Ledger {
+            window: 8192,
+            system: 100,
+            memory: 0,
+            evidence: 40,
+            question: 9,
+            answer: 1024,
+            estimated: true,
+        }),
+    }
+}
+
+fn side(quote: &str, date: Option<&str>) -> Side {
+    Side {
+        number: 1,
+        source_range: 5..9,
+        quote: quote.into(),
+        date: date.map(str::to_owned),
+    }
+}
+
+fn check_of(finding: Finding, cited: Vec<usize>) -> SentenceCheck {
+    SentenceCheck {
+        range: 0..4,
+        finding,
+        cited,
+        removed: vec![7],
+        found_in: Some(2),
+    }
+}
+
 fn check(writer: &mut EventWriter, event: &Event, name: &str, expected: &Value) {
     let (found, data) = writer.write(event);
     assert_eq!((found, &data), (name, expected));
@@ -101,9 +143,17 @@ fn every_event_has_its_json() {
     numbered["number"] = json!(1);
     check(
         &mut writer,
-        &Event::Sources(vec![passage()]),
+        &Event::Sources(context()),
         "sources",
-        &json!({ "passages": [numbered] }),
+        &json!({
+            "passages": [numbered],
+            "left_out": [{
+                "id": numbered["id"], "collection": "docs", "document": DOCUMENT, "title": "Leave", "uri": "leave.md",
+                "span": numbered["span"], "reason": "same", "number": 1,
+            }],
+            "ledger": { "window": 8192, "system": 100, "memory": 0, "evidence": 40, "question": 9, "answer": 1024,
+                "estimated": true },
+        }),
     );
     check(
         &mut writer,
@@ -128,8 +178,27 @@ fn the_events_of_the_end_have_their_json() {
         outcome: Outcome::Declined,
         missing: vec!["moon".into()],
         nearest: vec![passage()],
+        sentences: vec![
+            check_of(Finding::Supported, vec![1]),
+            check_of(Finding::Unsupported(Fault::Numbers(vec!["31".into()])), vec![]),
+        ],
+        conflicts: vec![Conflict {
+            range: 0..4,
+            sides: [side("Thirty days", Some("2025")), side("Ten days", None)],
+        }],
     };
-    let expected = json!({ "verdict": "declined", "missing": ["moon"], "nearest": [passage_json()] });
+    let expected = json!({
+        "verdict": "declined", "missing": ["moon"], "nearest": [passage_json()],
+        "sentences": [
+            { "answer_range": [0, 4], "state": "supported", "cited": [1], "removed": [7], "found_in": 2 },
+            { "answer_range": [0, 4], "state": "unsupported", "cited": [], "reason": "numbers", "lacking": ["31"],
+                "removed": [7], "found_in": 2 },
+        ],
+        "conflicts": [{ "answer_range": [0, 4], "sides": [
+            { "number": 1, "source_range": [5, 9], "quote": "Thirty days", "date": "2025" },
+            { "number": 1, "source_range": [5, 9], "quote": "Ten days", "date": null },
+        ]}],
+    });
     check(&mut writer, &Event::Verdict(verdict), "verdict", &expected);
     let usage = Usage {
         tokens_in: 3,
@@ -174,7 +243,7 @@ fn an_answer_without_streaming_has_everything_in_one_object() {
     let mut collected = Collected::default();
     let events = [
         started(),
-        Event::Sources(vec![passage()]),
+        Event::Sources(context()),
         Event::Text("Thirty ".into()),
         Event::Text("days [1]".into()),
         citation(true),

@@ -77,8 +77,8 @@ impl Store {
         let (position, now) = next_position(&mut transaction, conversation).await?;
         sqlx::query(
             "insert into messages \
-             (id, conversation, position, role, question, text, state, run, route, outcome, usage, problem, created_at) \
-             values (?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (id, conversation, position, role, question, text, state, run, route, outcome, sentences, usage, problem, \
+             created_at) values (?, ?, ?, 'assistant', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&answer.id)
         .bind(conversation)
@@ -89,6 +89,7 @@ impl Store {
         .bind(&answer.run)
         .bind(&answer.route)
         .bind(answer.outcome.map(crate::types::Outcome::as_str))
+        .bind(answer.sentences.to_string())
         .bind(usage)
         .bind(&answer.problem)
         .bind(now)
@@ -264,7 +265,7 @@ async fn add_citation(
 
 async fn read_messages(transaction: &mut Transaction<'_, Sqlite>, conversation: &str) -> sqlx::Result<Vec<MessageRow>> {
     let found = sqlx::query(
-        "select own.id, own.role, own.text, own.state, own.route, own.outcome, own.usage, own.problem, \
+        "select own.id, own.role, own.text, own.state, own.route, own.outcome, own.sentences, own.usage, own.problem, \
          strftime('%Y-%m-%dT%H:%M:%fZ', own.created_at / 1000.0, 'unixepoch') as created_at \
          from messages as own left join messages as asked on asked.id = own.question \
          where own.conversation = ? order by coalesce(asked.position, own.position), own.position",

@@ -109,7 +109,8 @@ async fn erase_from(
         .filter(|citation| !citation.removed && numbers.contains(&(citation.number as i64)))
         .map(|citation| citation.answer_range.clone());
     let cuts = merge(&text, erased.collect());
-    sqlx::query("update messages set text = ? where id = ?")
+    // Ranges of sentences would not fit any more, and what they lack may be the erased words.
+    sqlx::query("update messages set text = ?, sentences = null where id = ?")
         .bind(cut(&text, &cuts))
         .bind(message)
         .execute(&mut **transaction)

@@ -30,6 +30,8 @@ pub struct AnswerRecord {
     pub sources: serde_json::Value,
     /// In the order in which they were sent.
     pub citations: Vec<Citation>,
+    /// What became of its sentences, a list as on the wire.
+    pub sentences: serde_json::Value,
     /// Tokens, when known.
     pub usage: Option<Usage>,
     /// Why it is incomplete.
@@ -70,6 +72,8 @@ pub struct MessageRow {
     pub sources: serde_json::Value,
     /// In the order in which they were sent.
     pub citations: Vec<StoredCitation>,
+    /// What became of its sentences, as on the wire; null once words of it were erased.
+    pub sentences: serde_json::Value,
     /// Tokens, when known.
     pub usage: Option<Usage>,
     /// Why it is incomplete.
@@ -133,6 +137,11 @@ pub(super) fn message(row: &SqliteRow) -> sqlx::Result<MessageRow> {
         .map(|json| serde_json::from_str::<UsageJson>(&json))
         .transpose()
         .map_err(|cause| decoding("usage", cause))?;
+    let sentences = row
+        .try_get::<Option<String>, _>("sentences")?
+        .map(|json| serde_json::from_str(&json))
+        .transpose()
+        .map_err(|cause| decoding("sentences", cause))?;
     Ok(MessageRow {
         id: row.try_get("id")?,
         role: row.try_get("role")?,
@@ -143,6 +152,7 @@ pub(super) fn message(row: &SqliteRow) -> sqlx::Result<MessageRow> {
         outcome: outcome(row.try_get::<Option<String>, _>("outcome")?.as_deref()),
         sources: serde_json::Value::Array(Vec::new()),
         citations: Vec::new(),
+        sentences: sentences.unwrap_or_default(),
         usage: usage.map(|json| json.0),
         problem: row.try_get("problem")?,
     })

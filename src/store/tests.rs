@@ -44,6 +44,7 @@ fn answer(id: &str, text: &str, citations: Vec<Citation>) -> AnswerRecord {
             cost_usd: Some("0.01".into()),
             ..Usage::default()
         }),
+        sentences: serde_json::Value::Array(Vec::new()),
         problem: None,
     }
 }

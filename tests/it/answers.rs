@@ -30,6 +30,46 @@ async fn an_answer_ends_with_its_text_and_a_checked_citation() {
 }
 
 #[tokio::test]
+async fn each_sentence_is_held_against_its_passages() {
+    let app = TestApp::indexed().await;
+    let events = app.chat(&json!({ "message": QUESTION, "route": "mistaken" })).await;
+    let text = "The backup runs every night at three o'clock . Copies are kept for thirty days . Copies are kept for \
+                thirty days. [1] Ask again.";
+    assert_eq!(events.text(), text);
+    let sentences = events.data("verdict")["sentences"].clone();
+    let told = |at: usize, key: &str| sentences[at][key].clone();
+    let states: Vec<&str> = (0..4).map(|at| sentences[at]["state"].as_str().unwrap()).collect();
+    assert_eq!(
+        states,
+        ["unsupported", "unsupported", "supported", "plain"],
+        "{sentences}"
+    );
+    assert_eq!(
+        (told(0, "reason"), told(0, "lacking")),
+        (json!("numbers"), json!(["three"])),
+        "{sentences}"
+    );
+    assert_eq!(
+        (told(1, "reason"), told(1, "removed"), told(1, "found_in")),
+        (json!("citation"), json!([9]), json!(1))
+    );
+    assert_eq!(told(2, "cited"), json!([1]));
+    assert_eq!(app.stored(&events).await["sentences"], sentences);
+    let ledger = &events.data("sources")["ledger"];
+    assert!(
+        ledger["system"].as_u64().unwrap() > 50 && ledger["evidence"].as_u64().unwrap() > 20,
+        "{ledger}"
+    );
+    let (_, whole) = app
+        .post(
+            "/v1/chat",
+            &json!({ "message": QUESTION, "route": "mistaken", "stream": false }),
+        )
+        .await;
+    assert_eq!((&whole["verdict"]["sentences"], &whole["ledger"]), (&sentences, ledger));
+}
+
+#[tokio::test]
 async fn a_question_that_no_document_answers_reaches_no_model() {
     let app = TestApp::indexed().await;
     let ask = json!({ "message": "What does ERR_9999 mean?", "route": "backups" });

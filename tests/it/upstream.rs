@@ -16,8 +16,9 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 16] = [
+pub const MODELS: [&str; 17] = [
     "backups",
+    "mistaken",
     "leave",
     "quoting",
     "limited",
@@ -83,6 +84,10 @@ async fn complete(
     match model.as_str() {
         // A mark may be split anywhere.
         "backups" => whole(&["The backup runs every night ", "at two o'clock [", "1]."]),
+        "mistaken" => whole(&[
+            "The backup runs every night at three o'clock [1]. Copies are kept for thirty days [",
+            "9]. Copies are kept for thirty days. Ask again.",
+        ]),
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
         "rewording" => whole(&["1. paid leave ", "of an employee\n2. days of \"leave\" -carried\n"]),
         "wordless" => whole(&["...\n"]),

@@ -1,18 +1,22 @@
 // One turn: the question, the answer with its marks, the verdict, the sources, and what went wrong.
 import { Component, lazy, memo, Suspense, useDeferredValue, useMemo, useState } from "react";
 import { copied } from "./copy";
-import { marks, withoutHalfMark } from "./marks";
+import { doubts } from "./doubts";
+import { marksOf, withoutHalfMark } from "./marks";
 import { PassageList } from "./PassageList";
 import { Plain } from "./Plain";
+import { Conflicts, Seen } from "./Seen";
 import { sentence, Trouble } from "./Trouble";
 import type { Cited } from "./source";
 import { tangled } from "./tangled";
 import { isRunning, type Turn } from "./turn";
-import type { Usage, Verdict } from "./wire";
+import type { SentenceCheck, Usage, Verdict } from "./wire";
 
 /** Loads what a model's answer needs before the answer is there. */
 export const prepare = () => import("./Markdown");
 const Markdown = lazy(prepare);
+
+const none: SentenceCheck[] = [];
 
 interface Props {
   turn: Turn;
@@ -28,7 +32,8 @@ export const Answer = memo(function Answer({ turn, written, busy, onSource, onRe
   const running = isRunning(turn);
   // Parsing Markdown may lag behind the stream; typing and scrolling may not.
   const shown = useDeferredValue(turn);
-  const found = useMemo(() => marks(shown.text, shown.citations), [shown.text, shown.citations]);
+  const sentences = shown.verdict?.sentences ?? none;
+  const found = useMemo(() => marksOf(shown.text, shown.citations, sentences), [shown.text, shown.citations, sentences]);
   const text = running ? withoutHalfMark(shown.text, found) : shown.text;
   const incomplete = turn.state === "failed" || turn.state === "stopped" || turn.state === "incomplete";
   const declined = turn.verdict?.verdict === "declined";
@@ -45,6 +50,8 @@ export const Answer = memo(function Answer({ turn, written, busy, onSource, onRe
         {incomplete && <p className="incomplete">{turn.text ? "Incomplete: the answer breaks off here." : "No answer was given."} {sentence(turn.reason)}</p>}
       </div>
       {turn.state === "failed" && turn.problem && <Trouble problem={turn.problem} />}
+      {!running && <Doubts turn={turn} />}
+      {!running && <Conflicts conflicts={turn.verdict?.conflicts ?? []} sources={turn.sources} />}
       {turn.verdict && <VerdictBanner verdict={turn.verdict} onSource={onSource} />}
       {!running && !declined && turn.sources.length > 0 && <Sources turn={turn} quoted={written} onSource={onSource} />}
       {!running && (
@@ -87,6 +94,19 @@ function Sources({ turn, quoted, onSource }: { turn: Turn; quoted: boolean; onSo
           <PassageList passages={others} onSource={onSource} />
         </details>
       )}
+      <Seen turn={turn} />
+    </section>
+  );
+}
+
+/** The sentences of a model that its sources do not support: the sign in the text alone says too little on a phone. */
+function Doubts({ turn }: { turn: Turn }) {
+  const found = doubts(turn.text, turn.verdict?.sentences ?? none);
+  if (found.length === 0) return null;
+  return (
+    <section className="banner bad" aria-label="What the sources do not support">
+      <p><strong>{found.length === 1 ? "One sentence is not supported by its sources." : `${found.length} sentences are not supported by their sources.`}</strong></p>
+      <ul>{found.map(({ words, why }, index) => <li key={index}>“{words}”: {why}</li>)}</ul>
     </section>
   );
 }

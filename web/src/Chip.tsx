@@ -1,6 +1,17 @@
-// The numbered button in an answer that opens its source.
+// What a mark in an answer becomes: a numbered button that opens its source, or a sign that the words have none.
+import { doubtful } from "./doubts";
+import type { Mark } from "./marks";
 import type { Cited } from "./source";
-import type { Citation } from "./wire";
+import type { Citation, SentenceCheck } from "./wire";
+
+export function Placed({ mark, onSource }: { mark: Mark; onSource: (cited: Cited) => void }) {
+  return "citation" in mark ? <Chip citation={mark.citation} onSource={onSource} /> : <Doubt check={mark.doubt} />;
+}
+
+function Doubt({ check }: { check: SentenceCheck }) {
+  const words = `Not supported: ${doubtful(check)}`;
+  return <span className="chip doubt" role="img" aria-label={words} title={words}>?</span>;
+}
 
 export function Chip({ citation, onSource }: { citation: Citation; onSource: (cited: Cited) => void }) {
   const { number, checked } = citation;

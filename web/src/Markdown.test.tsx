@@ -1,7 +1,7 @@
 import { renderToStaticMarkup } from "react-dom/server";
 import { expect, test } from "vitest";
 import Markdown from "./Markdown";
-import { marks } from "./marks";
+import { marks, marksOf } from "./marks";
 import { Plain } from "./Plain";
 import type { Citation } from "./wire";
 
@@ -79,6 +79,17 @@ test("only a citation makes a chip", () => {
   check("| a |\n| --- |\n| b [1] |", [[1, "b"]], 1);
   check("items[1] and b [1]", [[1, "b"]], 1);
   expect(show("Yes **28 days.**[1]", [[1, "days.**"]]).markdown).toContain('<strong>28 days.</strong><span class="held"><button');
+});
+
+test("a doubt is shown in both ways, and is no button", () => {
+  const text = "It is 31. Yes.";
+  const doubt = { answer_range: [0, 9] as [number, number], state: "unsupported" as const, reason: "numbers" as const, lacking: ["31"] };
+  const given = { text, marks: marksOf(text, [], [doubt]), onSource: () => undefined };
+  for (const html of [renderToStaticMarkup(<Markdown {...given} />), renderToStaticMarkup(<Plain {...given} />)]) {
+    expect(read(html)).toBe("It is 31.? Yes.");
+    expect(html).toContain('title="Not supported: the passages do not say 31 there."');
+    expect(chips(html)).toBe(0);
+  }
 });
 
 test("a seal cannot be forged, and code and links keep the mark as text", () => {

@@ -4,7 +4,7 @@ import { createContext, use, useMemo } from "react";
 import ReactMarkdown, { type Components, type Options } from "react-markdown";
 import rehypeSanitize from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
-import { Chip } from "./Chip";
+import { Placed } from "./Chip";
 import { Link } from "./Link";
 import { seal } from "./marks";
 import type { PlainProps } from "./Plain";
@@ -16,15 +16,15 @@ const dropped = ["img", "input", "video", "audio", "picture", "source", "iframe"
 // The components stay the same while an answer grows, so that a focused chip keeps its focus.
 const Given = createContext<Pick<PlainProps, "marks" | "onSource">>({ marks: [], onSource: () => undefined });
 
-function Placed({ place }: { place: number }) {
+function AtPlace({ place }: { place: number }) {
   const { marks, onSource } = use(Given);
   const mark = marks[place];
-  return mark && <Chip citation={mark.citation} onSource={onSource} />;
+  return mark && <Placed mark={mark} onSource={onSource} />;
 }
 
 const components: Components = {
   a: Link,
-  button: ({ node }) => <Placed place={Number(node?.properties.place)} />,
+  button: ({ node }) => <AtPlace place={Number(node?.properties.place)} />,
   table: ({ children }) => <div className="table" role="region" aria-label="Table" tabIndex={0}><table>{children}</table></div>,
   // The page has its own h1 and h2; an answer's headings start below them.
   h1: ({ children }) => <h3>{children}</h3>,

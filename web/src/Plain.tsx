@@ -1,5 +1,5 @@
 // An answer as it stands, with its chips: sentences of documents are shown letter by letter, never read as Markdown.
-import { Chip } from "./Chip";
+import { Placed } from "./Chip";
 import { lastWord, type Mark } from "./marks";
 import type { Cited } from "./source";
 
@@ -16,7 +16,7 @@ export function Plain({ text, marks, onSource }: PlainProps) {
       {starts.map((start, index) => {
         const mark = marks[index];
         const [rest, word] = mark ? lastWord(text.slice(start, mark.start)) : [text.slice(start), ""];
-        return <span key={start}>{rest}{mark && <span className="held">{word}<Chip citation={mark.citation} onSource={onSource} /></span>}</span>;
+        return <span key={index}>{rest}{mark && <span className="held">{word}<Placed mark={mark} onSource={onSource} /></span>}</span>;
       })}
     </div>
   );

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { marks, sentences, withoutHalfMark } from "./marks";
+import { marks, marksOf, sentences, withoutHalfMark } from "./marks";
 import type { Citation } from "./wire";
 
 const citation = (number: number, end: number): Citation => ({
@@ -16,6 +16,12 @@ test("a mark stands behind the words that are cited, and nothing else is one", (
   check("items[1] is set. Use items[1]. [1]", [citation(1, 16)], [31]);
   check("One. Two items[1] more", [citation(1, 4)], []);
   check("One", [citation(1, 3), citation(2, 900)], []);
+});
+
+test("a sentence that nothing supports has a sign behind it", () => {
+  const doubt = { answer_range: [11, 24] as [number, number], state: "unsupported" as const };
+  const found = marksOf("Größe [1]. Zwei Tage sind.", [citation(1, 7)], [{ ...doubt, answer_range: [0, 11], state: "supported" }, doubt]);
+  expect(found.map((mark) => [mark.start, "doubt" in mark])).toEqual([[6, false], [22, true]]);
 });
 
 test("a mark is hidden until its citation is here", () => {

@@ -1,18 +1,24 @@
 // The marks [1], [2] of an answer. A mark is one because the server sent a citation for that very place, never because
 // the text looks like it: what a document or a model writes stays text.
 import { fromBytes } from "./ranges";
-import type { Citation } from "./wire";
+import type { Citation, SentenceCheck } from "./wire";
 
-export interface Mark {
-  start: number;
-  end: number;
-  citation: Citation;
+/** What stands at a place of an answer: the source of the words before it, or that there is none. */
+export type Mark = { start: number; end: number } & ({ citation: Citation } | { doubt: SentenceCheck });
+
+/** All marks of an answer in their order: those of its citations, and one behind each sentence that nothing supports. */
+export function marksOf(text: string, citations: Citation[], sentences: SentenceCheck[]): Mark[] {
+  const doubts = sentences.filter((one) => one.state === "unsupported").map((doubt) => {
+    const end = fromBytes(text, doubt.answer_range[1]);
+    return { start: end, end, doubt };
+  });
+  return [...marks(text, citations), ...doubts].sort((a, b) => a.start - b.start);
 }
 
 /** Where the mark of each citation stands. It follows the cited words with nothing but signs between; the one mark that
     the server puts to an answer without any stands at its end. */
-export function marks(text: string, citations: Citation[]): Mark[] {
-  const found: Mark[] = [];
+export function marks(text: string, citations: Citation[]) {
+  const found: { start: number; end: number; citation: Citation }[] = [];
   let at = 0;
   for (const citation of citations) {
     const written = `[${citation.number}]`;

@@ -35,11 +35,13 @@ function walk(node: Node, kept: boolean, marks: Mark[]) {
 const text = (value: string): Node => ({ type: "text", value });
 const element = (tagName: string, properties: Node["properties"], children: Node[]): Node => ({ type: "element", tagName, properties: properties ?? {}, children });
 
+const written = (mark: Mark | undefined) => (mark && "citation" in mark ? `[${mark.citation.number}]` : "");
+
 function split(sealed: string, kept: boolean, marks: Mark[]): Node[] {
   const parts: Node[] = [];
   for (const piece of unseal(sealed)) {
     if (typeof piece === "string") parts.push(text(piece));
-    else if (kept) parts.push(text(`[${marks[piece]?.citation.number}]`));
+    else if (kept) parts.push(text(written(marks[piece])));
     else {
       const before = parts.at(-1)?.type === "text" ? parts.pop()?.value ?? "" : "";
       const [rest, word] = lastWord(before);

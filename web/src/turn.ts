@@ -1,5 +1,5 @@
 // One question with its answer, and how the events of a stream change it.
-import type { ChatEvent, Citation, Message, Problem, Source, Usage, Verdict } from "./wire";
+import type { ChatEvent, Citation, Ledger, LeftOut, Message, Problem, Source, Usage, Verdict } from "./wire";
 
 export interface Turn {
   key: string;
@@ -7,6 +7,8 @@ export interface Turn {
   text: string;
   sources: Source[];
   citations: Citation[];
+  leftOut?: LeftOut[];
+  ledger?: Ledger;
   state: "waiting" | "streaming" | "done" | "stopped" | "failed" | "incomplete";
   route?: string;
   verdict?: Verdict;
@@ -33,7 +35,7 @@ export function apply(turn: Turn, { event, data }: ChatEvent): Turn {
     case "started":
       return { ...turn, route: data.route };
     case "sources":
-      return { ...turn, sources: data.passages };
+      return { ...turn, sources: data.passages, leftOut: data.left_out ?? [], ...(data.ledger && { ledger: data.ledger }) };
     case "text":
       return { ...turn, state: "streaming", text: turn.text + data.delta };
     case "citation":
@@ -85,6 +87,7 @@ export function fromMessages(messages: Message[]): Turn[] {
     if (message.route) turn.route = message.route;
     if (message.usage) turn.usage = message.usage;
     if (message.verdict) turn.verdict = typeof message.verdict === "string" ? { verdict: message.verdict } : message.verdict;
+    if (turn.verdict && message.sentences) turn.verdict.sentences = message.sentences;
   }
   return turns;
 }

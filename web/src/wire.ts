@@ -40,6 +40,43 @@ export interface Verdict {
   verdict: "answered" | "partial" | "declined";
   missing?: string[];
   nearest?: Passage[];
+  sentences?: SentenceCheck[] | null;
+  conflicts?: Conflict[];
+}
+/** Sources that contradict each other: first what the answer rests on. */
+export interface Conflict {
+  answer_range: Range;
+  sides: { number: number; source_range: Range; quote: string; date: string | null }[];
+}
+/** What became of a sentence of the answer when it was held against the passages. */
+export interface SentenceCheck {
+  answer_range: Range;
+  state: "supported" | "plain" | "unsupported";
+  reason?: "numbers" | "dates" | "names" | "negation" | "citation" | "words";
+  /** What of it the passages do not have. */
+  lacking?: string[];
+  /** Numbers that the model wrote and that were taken out. */
+  removed?: number[];
+  /** The passage that says it, which it does not cite. */
+  found_in?: number;
+}
+/** A passage that was found and that the model did not see whole. */
+export interface LeftOut {
+  id: string;
+  title: string;
+  uri: string;
+  reason: "same" | "room" | "cut";
+  number?: number | null;
+}
+/** Tokens of each part of what the model saw. */
+export interface Ledger {
+  window: number;
+  system: number;
+  memory: number;
+  evidence: number;
+  question: number;
+  answer: number;
+  estimated: boolean;
 }
 export interface Usage {
   tokens_in?: number | null;
@@ -65,7 +102,7 @@ export interface Started {
 }
 export type ChatEvent =
   | { event: "started"; data: Started }
-  | { event: "sources"; data: { passages: Source[] } }
+  | { event: "sources"; data: { passages: Source[]; left_out?: LeftOut[]; ledger?: Ledger | null } }
   | { event: "text"; data: { delta: string } }
   | { event: "citation"; data: Citation }
   | { event: "verdict"; data: Verdict }
@@ -102,6 +139,7 @@ export interface Message {
   verdict?: Verdict | Verdict["verdict"] | null;
   sources?: Source[] | null;
   citations?: Citation[] | null;
+  sentences?: SentenceCheck[] | null;
   usage?: Usage | null;
   problem?: string | null;
 }

@@ -8,7 +8,16 @@ use super::report::Report;
 use crate::error::{Error, Result};
 
 /// Figures of which less is better; for them the file names ceilings.
-const CEILINGS: [&str; 3] = ["over_refusal", "p50_ms", "p95_ms"];
+const CEILINGS: [&str; 8] = [
+    "over_refusal",
+    "refused_at_5",
+    "p50_ms",
+    "p95_ms",
+    "words",
+    "most_words",
+    "invented_shown",
+    "sound_marked",
+];
 
 /// One floor: figures of the answers stand at the top of the file, those of a mode under its name.
 struct Floor {

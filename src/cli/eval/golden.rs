@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::StreamExt;
-
+use super::asked::ask;
 use super::report::{Report, Row};
 use super::retrieval;
 use crate::cli::sets::{Golden, golden::Question};
 use crate::cli::{print, progress};
-use crate::engine::{Ask, Engine};
-use crate::error::{Error, Result};
-use crate::types::{DocumentId, Event, Filter, Outcome, Reader};
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::types::{DocumentId, Outcome};
 
 /// The collection that the corpus beside the questions goes to.
 pub(super) const COLLECTION: &str = "golden";
@@ -27,10 +26,12 @@ pub(super) async fn measure(engine: &Arc<Engine>, set: &Golden, report: &mut Rep
             .as_deref()
             .and_then(|id| conversations.get(id))
             .cloned();
-        let (conversation, documents, outcome) = ask(engine, question, before).await?;
-        conversations.insert(&question.id, conversation);
+        let told = ask(engine, (COLLECTION, &question.text), before).await?;
+        conversations.insert(&question.id, told.conversation);
+        let outcome = told.verdict.outcome;
         let wanted = question.document.as_deref().map(DocumentId::of);
-        let right = wanted.is_some_and(|wanted| documents.contains(&wanted));
+        let cited = |wanted| told.citations.iter().any(|citation| citation.document == wanted);
+        let right = wanted.is_some_and(cited);
         let declined = outcome == Outcome::Declined;
         let mut row = Row::new();
         let mut add = |name: &str, holds: bool| row.insert(name.to_owned(), f64::from(u8::from(holds)));
@@ -52,35 +53,4 @@ pub(super) async fn measure(engine: &Arc<Engine>, set: &Golden, report: &mut Rep
         bar.inc(1);
     }
     Ok(())
-}
-
-async fn ask(
-    engine: &Arc<Engine>,
-    question: &Question,
-    conversation: Option<String>,
-) -> Result<(String, Vec<DocumentId>, Outcome)> {
-    let ask = Ask {
-        message: question.text.clone(),
-        conversation,
-        history: Vec::new(),
-        collections: vec![COLLECTION.to_owned()],
-        filter: Filter::default(),
-        route: Some("extractive".to_owned()),
-        expand: None,
-        reader: Reader::Everything,
-        owner: "eval".to_owned(),
-        resumable: false,
-    };
-    let mut events = engine.answer(ask).await?;
-    let (mut id, mut documents, mut outcome) = (String::new(), Vec::new(), Outcome::Declined);
-    while let Some(event) = events.next().await {
-        match event {
-            Event::Started { conversation, .. } => id = conversation,
-            Event::Citation(citation) => documents.push(citation.document),
-            Event::Verdict(verdict) => outcome = verdict.outcome,
-            Event::Failed(error) => return Err(Error::Internal(format!("`{}` failed: {error}", question.id))),
-            _ => {}
-        }
-    }
-    Ok((id, documents, outcome))
 }

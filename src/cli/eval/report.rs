@@ -1,6 +1,6 @@
 //! What a run measured: as a table for a person, as JSON for a script and for the next run to compare with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -33,10 +33,12 @@ pub(super) struct Report {
 }
 
 /// The order in which modes and figures are shown; others follow by name.
-const ORDER: [&str; 4] = ["lexical", "vector", "hybrid", "answers"];
+const ORDER: [&str; 8] = [
+    "lexical", "vector", "hybrid", "answers", "checks", "packed", "in order", "whole",
+];
 
 /// Names of figures and their heads in tables, in the order of the columns.
-const HEADS: [(&str, &str); 16] = [
+const HEADS: [(&str, &str); 31] = [
     ("ndcg_at_10", "nDCG@10"),
     ("recall_at_10", "recall@10"),
     ("recall_at_100", "recall@100"),
@@ -53,7 +55,25 @@ const HEADS: [(&str, &str); 16] = [
     ("identifiers", "identifiers"),
     ("declined", "unanswerable declined"),
     ("over_refusal", "answerable declined"),
+    ("gold_span", "gold words in the answer"),
+    ("gold_in_source", "gold words in its sources"),
+    ("words", "words, mean"),
+    ("most_words", "words, most"),
+    ("verbatim", "quotes verbatim"),
+    ("invented_shown", "invented marks shown"),
+    ("supported", "sentences supported"),
+    ("declined_without", "gold removed: declined or partial"),
+    ("refused_at_5", "held out: answerable declined"),
+    ("declined_at_5", "held out: gold removed, declined"),
+    ("gold_passage", "gold passage packed"),
+    ("gold_words", "gold words packed"),
+    ("tokens", "tokens"),
+    ("marked", "corruptions marked"),
+    ("sound_marked", "sound sentences marked"),
 ];
+
+/// Figures that are no shares.
+const COUNTS: [&str; 3] = ["words", "most_words", "tokens"];
 
 impl Report {
     /// Takes the figures of one question.
@@ -66,6 +86,8 @@ impl Report {
 
     /// Sums up what was added: a figure is the mean over the questions that have it.
     pub fn sum_up(&mut self) {
+        let asked: BTreeSet<&String> = self.per_question.values().flat_map(BTreeMap::keys).collect();
+        self.questions = asked.len();
         for (part, questions) in &self.per_question {
             let mut sums: BTreeMap<&String, (f64, usize)> = BTreeMap::new();
             for (name, value) in questions.values().flatten() {
@@ -129,7 +151,7 @@ pub(super) fn head(name: &str) -> String {
 }
 
 fn shown(name: &str, value: f64) -> String {
-    if name.ends_with("_ms") {
+    if name.ends_with("_ms") || COUNTS.contains(&name) {
         format!("{value:.1}")
     } else {
         format!("{value:.4}")

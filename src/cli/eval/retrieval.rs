@@ -54,6 +54,11 @@ pub(super) fn query(name: &str, text: &str, mode: Mode) -> Result<Query> {
     parse(name, text, mode, (None, 0))
 }
 
+/// The same, for as many passages as an answer looks at.
+pub(super) fn query_of(name: &str, text: &str, limit: usize) -> Result<Query> {
+    parse(name, text, Mode::Hybrid, (Some(limit), 0))
+}
+
 fn parse(name: &str, text: &str, mode: Mode, (limit, offset): (Option<usize>, usize)) -> Result<Query> {
     let input = QueryInput {
         text: text.to_owned(),

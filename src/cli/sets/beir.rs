@@ -22,15 +22,14 @@ struct Row {
 }
 
 pub(super) fn read(folder: &Path, name: &str) -> Result<Beir> {
-    let [corpus, queries, qrels] = FILES.map(|file| folder.join(file));
+    let [corpus, _, qrels] = FILES.map(|file| folder.join(file));
     let mut judgements = judgements(&qrels)?;
     let documents: Vec<Row> = read_lines(&corpus)?;
-    let queries: Vec<Row> = read_lines(&queries)?;
-    let judged = queries.into_iter().filter_map(|row| {
-        let wanted = judgements.remove(&row.id)?;
+    let judged = queries(folder)?.into_iter().filter_map(|(id, text)| {
+        let wanted = judgements.remove(&id)?;
         Some(Judged {
-            id: row.id,
-            text: row.text,
+            id,
+            text,
             wanted,
             quote: None,
         })
@@ -49,6 +48,12 @@ pub(super) fn read(folder: &Path, name: &str) -> Result<Beir> {
         items: items.collect(),
         questions,
     })
+}
+
+/// All queries, judged or not: id and words.
+pub(super) fn queries(folder: &Path) -> Result<Vec<(String, String)>> {
+    let rows: Vec<Row> = read_lines(&folder.join(FILES[1]))?;
+    Ok(rows.into_iter().map(|row| (row.id, row.text)).collect())
 }
 
 /// Grades by query and document; queries without a relevant document have nothing to be found.
