@@ -11,13 +11,13 @@ use crate::engine::runs::Recording;
 use crate::engine::{
     Ask, Engine, EventStream, checks, conflicts, evidence, keep, memory, pack, prompt, sentences, trace, writing,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gateway::routes::{Route, RouteKind};
 use crate::gateway::selector;
 use crate::index::work::blocking;
 use crate::types::{
-    Conflict, Context, Event, Expand, Found, Ledger, Message, Mode, Options, Outcome, Passage, Prompt, Query,
-    QueryInput, Reader, SentenceCheck, Usage, Verdict,
+    Conflict, Context, Event, Expand, Found, Message, Mode, Options, Outcome, Passage, Prompt, Query, QueryInput,
+    Reader, SentenceCheck, Usage, Verdict,
 };
 
 /// Passages that a prompt can hold.

@@ -36,6 +36,7 @@ mod removals;
 mod remove;
 pub mod rerank;
 pub mod retrieve;
+mod room;
 mod runs;
 pub mod search;
 pub mod sentences;

@@ -8,7 +8,9 @@ use std::time::Instant;
 use fastrand::Rng;
 
 use crate::engine::citations::{Piece, Tracker};
-use crate::engine::support::{sentences, support};
+use crate::engine::claims::Claim;
+use crate::engine::sentences;
+use crate::engine::support::{Source, bearing};
 use crate::index::{analyse, language::Language};
 use crate::types::{Chunk, ChunkContext, ChunkId, Display, DocumentCard, DocumentId, Metadata, Pages, Passage, Scores};
 
@@ -99,7 +101,7 @@ fn passage(rng: &mut Rng) -> Passage {
 
 fn answer(rng: &mut Rng) {
     let passages: Vec<Passage> = (0..rng.usize(..3)).map(|_| passage(rng)).collect();
-    let mut tracker = Tracker::new(passages.clone());
+    let mut tracker = Tracker::new(passages.clone(), "how many days of leave?");
     let mut pieces = Vec::new();
     for _ in 0..rng.usize(1..8) {
         // Models repeat what they read.
@@ -130,11 +132,12 @@ fn answer(rng: &mut Rng) {
 
 fn marks(rng: &mut Rng) {
     let (text, query) = (text(rng, &[WORDS, MARKS]), text(rng, &[WORDS]));
-    for span in sentences(&text) {
+    for span in sentences::of(&text) {
         assert!(text.get(span).is_some_and(|one| one.trim() == one && !one.is_empty()));
     }
-    if let Some(span) = support(&query, &text) {
-        assert!(text.get(span).is_some());
+    let source = passage(rng);
+    if let Some(found) = bearing(&Claim::of(&text), &Source::of(&source, &query)) {
+        assert!(source.chunk.text.get(found.span).is_some());
     }
     let languages = [Language::detect(&text), Language::detect(&query)];
     let wanted = analyse::wanted(&query, &languages);

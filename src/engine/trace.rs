@@ -82,7 +82,7 @@ pub(super) fn of(run: &Run, ended: &Ended<'_>, settings: Traces) -> Option<Trace
         },
         "evidence_hash": evidence_hash(context),
         "calls": ended.told.calls.iter().map(|one| call(one, settings.words)).collect::<Value>(),
-        "checks": { "citations": ended.tracker.citations().len(), "invented": ended.tracker.invented() },
+        "checks": { "citations": ended.tracker.citations().len(), "invented": ended.tracker.removed().len() },
         "verdict": ended.verdict.map(|verdict| verdict.outcome.as_str()),
         "took_ms": ended.took.as_millis() as u64,
     });
@@ -161,7 +161,7 @@ fn gate(weighed: &Weighed, decline_below: f32) -> Value {
 fn packing(run: &Run) -> Value {
     let context = &run.prompt.context;
     json!({
-        "budget": run.budget, "tokens": context.tokens, "packed": context.passages.len(), "dropped": context.dropped,
+        "budget": run.budget, "tokens": context.tokens, "packed": context.passages.len(), "dropped": context.left_out.len(),
         "room_for_answer": run.prompt.max_tokens,
     })
 }
@@ -190,10 +190,9 @@ fn rows(found: &[Passage], context: &Context, words: bool) -> Vec<Value> {
         row["number"] = json!(at + 1);
         rows.push(row);
     }
-    for passage in found.iter().filter(|passage| !packed(passage)) {
-        let mut row = row(passage, words);
-        let same = context.passages.iter().any(|one| one.chunk.text == passage.chunk.text);
-        row["dropped"] = json!(if same { "duplicate" } else { "no room" });
+    for left_out in context.left_out.iter().filter(|left_out| !packed(&left_out.passage)) {
+        let mut row = row(&left_out.passage, words);
+        row["dropped"] = json!(left_out.reason.told().0);
         rows.push(row);
     }
     for row in &mut rows {

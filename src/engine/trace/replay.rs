@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::views::Viewer;
 use super::{diff, evidence_hash, filter, gate, mode, rows, step};
+use crate::engine::room::Room;
 use crate::engine::{Engine, answer, evidence, pack};
 use crate::error::{Error, Result};
 use crate::gateway::routes::Route;
@@ -44,7 +45,7 @@ impl Engine {
             Some(name) => self.find_route(name, "/route")?,
             None => then.clone()?,
         };
-        let room = |route: &Route| answer::room(route, &before.message);
+        let room = |route: &Route| Room::of(route, &before.message).map(|room| room.left);
         let budget = match &then {
             // The turns that were in the prompt take the room that they took.
             Ok(then) => (before.budget + room(&route)?).saturating_sub(room(then)?),
@@ -56,6 +57,7 @@ impl Engine {
             trace,
             ..
         } = self.search(&before.query).await?;
+        let passages = answer::joined(self, passages).await?;
         let idf = self.idf(before.query.collections());
         let again = Again {
             route,
@@ -103,7 +105,7 @@ impl Again {
         let weighed = evidence::weigh(&self.question, &self.passages, idf, self.decline_below);
         let model = self.route.targets.first().map(|target| target.model.as_str());
         let count = |text: &str| model.map_or(0, |model| tokens::count(model, text));
-        let context = pack::fit(self.passages.clone(), self.budget, &count);
+        let context = pack::fit(&self.question, self.passages.clone(), self.budget, &count);
         let now = json!({
             "route": self.route.name, "mode": self.mode, "evidence_hash": evidence_hash(&context),
             "degraded": self.degraded, "gate": gate(&weighed, self.decline_below),
