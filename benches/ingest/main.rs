@@ -190,6 +190,7 @@ async fn parts(data: PathBuf, embedder: Arc<dyn Embedder>, vectors: Option<Vecto
         reranking: Arc::new(reranking),
         decline_below: 0.0,
         chunking: Chunking::default(),
+        traces: portolan::config::Traces::default(),
         parsers: Parsers::children(env!("CARGO_BIN_EXE_portolan").into()),
         in_flight_bytes: 256 << 20,
     }

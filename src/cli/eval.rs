@@ -72,7 +72,7 @@ pub(super) async fn run(config: &Config, command: Eval, json: bool) -> Result<Ex
     match (command.part, command.path) {
         (Some(Part::Answers(answers)), _) => {
             let figures = answers::measure(config, &answers, !json);
-            conclude(&answers.ends, json, figures).await
+            Box::pin(conclude(&answers.ends, json, figures)).await
         }
         (None, Some(path)) => {
             let earlier = path.extension().is_some_and(|extension| extension == "json");
@@ -83,7 +83,7 @@ pub(super) async fn run(config: &Config, command: Eval, json: bool) -> Result<Ex
                     measure(config, &path, !json).await
                 }
             };
-            conclude(&command.ends, json, figures).await
+            Box::pin(conclude(&command.ends, json, figures)).await
         }
         (None, None) => Err(Error::bad_input(
             "/path",

@@ -146,7 +146,7 @@ fn start(arguments: Arguments) -> Result<ExitCode> {
             Command::Collections(command) => collections::run(&config, command, json).await,
             Command::Backup(command) => backup::run(&config, command, json).await,
             Command::Restore(command) => backup::restore(&config, command, json).await,
-            Command::Eval(command) => eval::run(&config.unhurried(), command, json).await,
+            Command::Eval(command) => Box::pin(eval::run(&config.unhurried(), command, json)).await,
             Command::Tune(command) => tune::run(&config.unhurried(), command, json).await,
             Command::Doctor => doctor::run(&config, json).await,
         }

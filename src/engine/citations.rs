@@ -149,7 +149,7 @@ impl Tracker {
     pub fn best(&self, claim: &Claim<'_>, suffices: fn(&Bearing) -> bool) -> Option<(usize, Bearing)> {
         let mut best: Option<(usize, Bearing)> = None;
         for number in 1..=self.passages.len() {
-            let Some(found) = self.bearing(claim, number).filter(|found| suffices(found)) else {
+            let Some(found) = self.bearing(claim, number).filter(suffices) else {
                 continue;
             };
             if best.as_ref().is_none_or(|(_, so_far)| found.share > so_far.share) {

@@ -49,18 +49,15 @@ fn distinct(passages: Vec<Passage>) -> (Vec<Passage>, Vec<LeftOut>) {
     let mut numbers: Vec<Option<usize>> = Vec::new();
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for (passage, same) in passages.into_iter().zip(same) {
-        match same.and_then(|earlier| numbers[earlier]) {
-            Some(number) => {
-                numbers.push(None);
-                left_out.push(LeftOut {
-                    passage,
-                    reason: Reason::Same(number),
-                });
-            }
-            None => {
-                kept.push(passage);
-                numbers.push(Some(kept.len()));
-            }
+        if let Some(number) = same.and_then(|earlier| numbers[earlier]) {
+            numbers.push(None);
+            left_out.push(LeftOut {
+                passage,
+                reason: Reason::Same(number),
+            });
+        } else {
+            kept.push(passage);
+            numbers.push(Some(kept.len()));
         }
     }
     (kept, left_out)

@@ -31,7 +31,7 @@ impl Shortened {
         Ok(Self { whole, name, dimension })
     }
 
-    fn shorten(&self, embedded: Embedded) -> Embedded {
+    fn shorten(&self, embedded: &Embedded) -> Embedded {
         let tokens = embedded.tokens.chunks_exact(self.whole.dimension());
         Embedded {
             tokens: tokens.flat_map(|token| shorten(token, self.dimension)).collect(),
@@ -69,7 +69,7 @@ impl Embedder for Shortened {
     fn embed_tokens(&self, texts: Vec<String>, kind: TextKind) -> BoxFuture<'_, Result<Vec<Embedded>>> {
         Box::pin(async move {
             let embedded = self.whole.embed_tokens(texts, kind).await?;
-            Ok(embedded.into_iter().map(|one| self.shorten(one)).collect())
+            Ok(embedded.iter().map(|one| self.shorten(one)).collect())
         })
     }
 }

@@ -9,13 +9,13 @@ pub fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     replace(file, |fresh| fresh.write_all(bytes))
 }
 
-/// The same, with what `fill` writes.
-pub fn replace(file: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+/// The same, with what `content` writes.
+pub fn replace(file: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     let mut aside = file.as_os_str().to_owned();
     aside.push(".new");
     let aside = Path::new(&aside);
     let mut fresh = BufWriter::new(File::create(aside)?);
-    fill(&mut fresh)?;
+    content(&mut fresh)?;
     // Before the rename: a name may reach the disk earlier than the bytes behind it.
     fresh.into_inner()?.sync_all()?;
     rename(aside, file)

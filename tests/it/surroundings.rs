@@ -118,7 +118,7 @@ async fn the_page_is_at_the_root_and_nowhere_else() {
     let browser = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
     let (status, media_type, _) = visit(&app, "/", browser).await;
     assert_eq!((status, media_type.as_str()), (200, "text/html; charset=utf-8"));
-    for path in ["/docs", "/mcp", "/search", "/chat/abc", "/assets/none.js"] {
+    for path in ["/docs", "/search", "/chat/abc", "/assets/none.js"] {
         let (status, media_type, text) = visit(&app, path, "*/*").await;
         assert_eq!(
             (status, media_type.as_str()),

@@ -128,7 +128,7 @@ async fn numbered(engine: &Arc<Engine>, (set, sound): (&Asked, &Sound), passages
             passages.push(own);
         }
         text.push_str(&sound.text[start..mark.start]);
-        text.push_str(&format!("[{}]", place + 1));
+        text.extend(["[", &(place + 1).to_string(), "]"]);
         start = mark.end;
     }
     text.push_str(&sound.text[start..]);

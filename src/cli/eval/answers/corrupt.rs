@@ -134,7 +134,7 @@ pub(super) fn corrupt(
         }
         Kind::Sentence => {
             let added = ADDED[at % ADDED.len()];
-            let mark = if at % 2 == 0 { " [1]" } else { "" };
+            let mark = if at.is_multiple_of(2) { " [1]" } else { "" };
             let mark = mark.replace(
                 '1',
                 marks_in(answer).first().map_or("1", |range| &answer[range.clone()]),
@@ -255,7 +255,7 @@ fn names_in(text: &str) -> Vec<Range<usize>> {
 
 /// Another number of the passages, or one that is a little larger.
 fn other_number(old: &str, (answer, passages): (&str, &[Passage]), at: usize) -> Option<String> {
-    if at % 2 == 0 {
+    if at.is_multiple_of(2) {
         let near = passages
             .iter()
             .map(|passage| &passage.chunk.text)
@@ -286,7 +286,11 @@ fn other_name(old: &str, (answer, passages): (&str, &[Passage]), (at, stock): (u
     });
     let own = near.iter().filter(fits).nth(at % 3);
     let any = || stock.names.iter().filter(fits).nth(at * 7 % stock.names.len().max(1));
-    let found = if at % 2 == 0 { own.or_else(any) } else { any().or(own) };
+    let found = if at.is_multiple_of(2) {
+        own.or_else(any)
+    } else {
+        any().or(own)
+    };
     found.cloned()
 }
 

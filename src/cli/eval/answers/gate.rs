@@ -89,6 +89,6 @@ mod tests {
             (refused - 0.05).abs() < 1e-9 && (declined - 0.55).abs() < 1e-9,
             "{refused} {declined}"
         );
-        assert_eq!(held_out(&[]), [0.0, 0.0]);
+        assert!(held_out(&[]).iter().all(|share| share.abs() < f64::EPSILON));
     }
 }

@@ -141,6 +141,10 @@ pub(super) fn products(codes: &Codes, scales: &[f32], asked: &Asked, rows: &[u32
     products
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "only within a caller is it compiled for the caller's processor"
+)]
 #[inline(always)]
 fn multiplied(asked: &[i16], bytes: &[u8], code: impl Fn(u8) -> u8) -> i32 {
     let each = asked.iter().zip(bytes);
