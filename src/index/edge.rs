@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use futures::future::BoxFuture;
 use qdrant_edge::{
-    EdgeShard, NamedQuery, PointId, PointInsertOperations, PointOperations, PointStruct, QueryEnum, QueryRequest,
-    ScoredPoint, ScoringQuery, ScrollRequest, UpdateOperation, WithPayloadInterface, WithVector,
+    Condition, EdgeShard, HasIdCondition, NamedQuery, PointId, PointInsertOperations, PointOperations, PointStruct,
+    QueryEnum, QueryRequest, ScoredPoint, ScoringQuery, ScrollRequest, UpdateOperation, WithPayloadInterface,
+    WithVector,
 };
 use serde_json::json;
 
@@ -284,8 +285,8 @@ fn best(mut hits: Vec<Hit>, k: usize) -> Vec<Hit> {
 
 /// What is asked for, of these chunks only, by the vectors as they were given.
 fn among(shard: &EdgeShard, chunks: Vec<ChunkId>, asked: &QueryRequest) -> Result<Vec<ScoredPoint>> {
-    let ids: Vec<_> = chunks.into_iter().map(|chunk| chunk.0).collect();
-    let among: qdrant_edge::Filter = serde_json::from_value(json!({"must": [{"has_id": ids}]})).map_err(failed)?;
+    let ids: HasIdCondition = chunks.into_iter().map(|chunk| PointId::Uuid(chunk.0)).collect();
+    let among = qdrant_edge::Filter::new_must(Condition::HasId(ids));
     let filter = match &asked.filter {
         Some(filter) => among.merge(filter),
         None => among,

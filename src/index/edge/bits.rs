@@ -21,17 +21,16 @@ use crate::types::ChunkId;
 /// Vectors whose bits lie together, word by word: what is added up for them stays in the nearest cache.
 const TILE: usize = 512;
 /// One in so many is compared by its codes.
-const SHARE: usize = 16;
+const SHARE: usize = 20;
 /// At least so many are.
 const LEAST: usize = 1_000;
-/// Vectors of one part of the codes.
+/// Vectors of one part of the memory.
 const PART: usize = 1 << 16;
 /// The short forms of a set of vectors.
 pub(super) struct Bits {
     dimension: usize,
     ids: Vec<ChunkId>,
-    /// The signs: for each 512 vectors so many tiles as a vector has words.
-    tiles: Vec<[u64; TILE]>,
+    tiles: Tiles,
     codes: Codes,
     /// What half a step of each vector's codes is worth, the vector being of length 1.
     scales: Vec<f32>,
@@ -45,7 +44,10 @@ impl Bits {
         Self {
             dimension,
             ids: Vec::new(),
-            tiles: Vec::new(),
+            tiles: Tiles {
+                words: dimension.div_ceil(64),
+                parts: Vec::new(),
+            },
             codes: Codes {
                 width: dimension.div_ceil(2),
                 parts: Vec::new(),
@@ -75,14 +77,11 @@ impl Bits {
         let row = self.ids.len();
         self.codes.grow(row + 1)?;
         self.codes.row_mut(row).copy_from_slice(codes);
-        if row.is_multiple_of(TILE) {
-            let tiles = std::iter::repeat_n([0; TILE], words(self.dimension));
-            self.tiles.extend(tiles);
-        }
+        self.tiles.grow(row + 1)?;
         for at in 0..self.dimension {
             // The upper half of the steps are those of what is above zero.
             let code = codes[at % codes.len()] >> (4 * (at / codes.len()));
-            *self.word(row, at / 64) |= u64::from(code >> 3 & 1) << (at % 64);
+            *self.tiles.word(row, at / 64) |= u64::from(code >> 3 & 1) << (at % 64);
         }
         self.scales.push(scale);
         self.ids.push(id);
@@ -97,15 +96,16 @@ impl Bits {
                 continue;
             }
             let last = self.ids.len() - 1;
-            for word in 0..words(self.dimension) {
-                *self.word(row, word) = *self.word(last, word);
-                *self.word(last, word) = 0;
+            for word in 0..self.tiles.words {
+                let moved = std::mem::take(self.tiles.word(last, word));
+                if row != last {
+                    *self.tiles.word(row, word) = moved;
+                }
             }
             self.codes.copy(last, row);
             self.ids.swap_remove(row);
             *self.unwritten.get_mut() += 1;
             self.scales.swap_remove(row);
-            self.tiles.truncate(last.div_ceil(TILE) * words(self.dimension));
         }
     }
 
@@ -115,8 +115,10 @@ impl Bits {
             return Vec::new();
         }
         let asked = Asked::new(vector);
-        let mut differing = Vec::with_capacity(self.tiles.len() / words(self.dimension) * TILE);
-        scan(&self.tiles, &asked, &mut differing);
+        let mut differing = Vec::with_capacity(self.ids.len() + TILE);
+        for part in self.tiles.upto(self.ids.len()) {
+            scan(part, &asked, &mut differing);
+        }
         differing.truncate(self.ids.len());
         let likely = fewest(
             &differing,
@@ -130,16 +132,45 @@ impl Bits {
         }
         scored.into_iter().map(|(_, row)| self.ids[row as usize]).collect()
     }
+}
+
+/// The signs, a bit a number: for each 512 vectors so many tiles as a vector has words. In large pages, like the codes:
+/// all of it is read for each question.
+struct Tiles {
+    words: usize,
+    parts: Vec<MmapMut>,
+}
+
+impl Tiles {
+    /// Makes room for so many rows.
+    fn grow(&mut self, rows: usize) -> Result<()> {
+        while self.parts.len() * PART < rows {
+            self.parts.push(large(PART * self.words * size_of::<u64>())?);
+        }
+        Ok(())
+    }
+
+    /// The tiles of so many rows, part by part.
+    fn upto(&self, rows: usize) -> impl Iterator<Item = &[[u64; TILE]]> {
+        let parts = self.parts.iter().enumerate();
+        parts.map(move |(at, part)| {
+            let rows = rows.saturating_sub(at * PART).min(PART);
+            &bytemuck::cast_slice(part)[..rows.div_ceil(TILE) * self.words]
+        })
+    }
 
     fn word(&mut self, row: usize, word: usize) -> &mut u64 {
-        let tile = row / TILE * words(self.dimension) + word;
-        &mut self.tiles[tile][row % TILE]
+        let tiles: &mut [[u64; TILE]] = bytemuck::cast_slice_mut(&mut self.parts[row / PART]);
+        &mut tiles[row % PART / TILE * self.words + word][row % TILE]
     }
 }
 
-/// Words of the bits of one vector.
-fn words(dimension: usize) -> usize {
-    dimension.div_ceil(64)
+/// Memory whose pages are large, where there are such.
+fn large(bytes: usize) -> Result<MmapMut> {
+    let part = MmapMut::map_anon(bytes).map_err(failed)?;
+    #[cfg(target_os = "linux")]
+    let _ = part.advise(memmap2::Advice::HugePage);
+    Ok(part)
 }
 
 /// Two numbers a byte, in memory whose pages are large: rows are read here and there, and with small ones it takes as
@@ -154,11 +185,7 @@ impl Codes {
     /// Makes room for so many rows.
     fn grow(&mut self, rows: usize) -> Result<()> {
         while self.parts.len() * PART < rows {
-            let part = MmapMut::map_anon(PART * self.width).map_err(failed)?;
-            // Where there are no large pages, small ones do.
-            #[cfg(target_os = "linux")]
-            let _ = part.advise(memmap2::Advice::HugePage);
-            self.parts.push(part);
+            self.parts.push(large(PART * self.width)?);
         }
         Ok(())
     }
@@ -259,7 +286,7 @@ mod tests {
         let gone: HashSet<_> = (0..1_200).filter(|row| row % 3 == 0).map(id).collect();
         changed.remove(&gone);
         changed.add([(id(1), &vectors[5][..])].into_iter()).unwrap();
-        assert_eq!((changed.ids.len(), changed.tiles.len()), (800, 4));
+        assert_eq!(changed.ids.len(), 800);
         let mut left = vectors.clone();
         left[1] = vectors[5].clone();
         for row in (0..1_200).filter(|row| row % 3 == 0) {
@@ -271,7 +298,12 @@ mod tests {
             assert!(proposed.is_disjoint(&gone));
         }
         changed.remove(&(0..1_200).map(id).collect());
-        assert_eq!((changed.ids.len(), changed.tiles.len()), (0, 0));
+        assert_eq!(changed.ids.len(), 0);
+        // Nothing of what was there is left under what comes.
+        let again = || vectors.iter().enumerate().map(|(row, vector)| (id(row), &vector[..]));
+        changed.add(again()).unwrap();
+        let near = |bits: &Bits| bits.nearest(&vectors[7], 9).into_iter().collect::<HashSet<_>>();
+        assert_eq!(near(&changed), near(&bits(&vectors)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use multiversion::multiversion;
 
-use super::{Codes, TILE, words};
+use super::{Codes, TILE};
 
 /// Bits of each of the question's numbers.
 const PLANES: usize = 3;
@@ -56,7 +56,7 @@ pub(super) fn step(vector: &[f32], part: f32) -> f32 {
 /// The question's numbers in eight steps, as bits: those of weight 1, 2 and 4 of each.
 fn planes(vector: &[f32]) -> Vec<[u64; PLANES]> {
     let step = step(vector, EIGHTH);
-    let mut planes = vec![[0; PLANES]; words(vector.len())];
+    let mut planes = vec![[0; PLANES]; vector.len().div_ceil(64)];
     for (at, number) in vector.iter().enumerate() {
         let code = ((number / step).floor() + 4.0).clamp(0.0, 7.0) as u64;
         for (weight, plane) in planes[at / 64].iter_mut().enumerate() {
