@@ -112,7 +112,7 @@ mod tests {
         let again = Bits::read(&file, 3).unwrap();
         assert_eq!((&again.ids, &again.scales), (&bits.ids, &bits.scales));
         assert_eq!(
-            (again.codes.row(1), again.unwritten.into_inner()),
+            (again.codes.row(1), again.unwritten.load(Ordering::Relaxed)),
             (bits.codes.row(1), 0)
         );
         assert_eq!(again.nearest(&vectors[1], 1), [id(2)]);
