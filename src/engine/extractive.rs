@@ -24,8 +24,10 @@ const LABEL: usize = 4;
 const HEADING: usize = 12;
 /// Words that the whole answer may have.
 const WORDS: usize = 74;
-/// A sentence is quoted from this share of the best one's score on.
+/// A sentence is quoted from this share of the best one's score on, where it stands in the same document.
 const FLOOR: f32 = 0.3;
+/// The same for other documents: what only looks alike would stand beside the answer.
+const FLOOR_ELSEWHERE: f32 = 0.6;
 /// What a sentence takes over of the score of the one after it, which often goes on where it began.
 const AFTER: f32 = 0.15;
 /// What it is worth that the passage as a whole holds the question's words.
@@ -123,7 +125,11 @@ pub fn choose(question: &str, asked: &str, passages: &[Passage]) -> Vec<Quote> {
         let document = |number: usize| passages.get(number - 1).map(|passage| passage.document.id);
         let last_of_same =
             chosen.len() + 1 == SENTENCES && chosen.iter().all(|quote| document(quote.number) == document(number));
-        if fits && new && !last_of_same && score >= best * FLOOR {
+        let elsewhere = chosen
+            .first()
+            .is_some_and(|first| document(first.number) != document(number));
+        let floor = if elsewhere { FLOOR_ELSEWHERE } else { FLOOR };
+        if fits && new && !last_of_same && score >= best * floor {
             used += length;
             chosen.push(Quote { text, number });
         }
