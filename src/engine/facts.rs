@@ -6,7 +6,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::index::analyse;
 
-const MONTHS: [&str; 12] = [
+/// As they are written in full.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

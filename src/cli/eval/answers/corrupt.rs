@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use crate::engine::facts::MONTHS;
 use crate::engine::sentences;
 use crate::types::Passage;
 
@@ -62,21 +63,6 @@ pub(super) struct Corrupted {
 pub(super) struct Stock {
     names: Vec<String>,
 }
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// Sentences that sound right over any of the documents, and that none of them says.
 const ADDED: [&str; 12] = [
