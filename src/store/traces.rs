@@ -191,15 +191,19 @@ impl Store {
 }
 
 /// Takes the words of a document out of all traces; those of all documents of the collection where `document` is empty.
-/// What a question was read as may come from any of them, so it goes, too.
+/// What a question was read as may come from any document of the collection, and what a provider said of a failure may
+/// repeat the prompt, so these go, too.
 pub(super) async fn erase(
     transaction: &mut Transaction<'_, Sqlite>,
     collection: &str,
     document: &str,
 ) -> sqlx::Result<()> {
     let concerned = "(select run from trace_passages where collection = ?1 and (?2 = '' or document = ?2))";
-    let record =
-        format!("update traces set record = json_remove(record, '$.search.corrections') where run in {concerned}");
+    let record = format!(
+        "update traces set record = json_remove(record, '$.search.corrections', '$.problem.detail', \
+         '$.calls[0].problem.detail', '$.calls[1].problem.detail') where run in {concerned} or exists \
+         (select 1 from json_each(record, '$.asked.collections') where value = ?1)"
+    );
     let passages = "update trace_passages set passage = json_set(json_remove(passage, '$.text', '$.title', '$.uri', \
                     '$.heading_path', '$.metadata', '$.highlights'), '$.removed', json('true')) \
                     where collection = ?1 and (?2 = '' or document = ?2)";

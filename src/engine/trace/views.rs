@@ -39,6 +39,9 @@ impl Engine {
             .into_iter()
             .map(|one| self.shown(one, &viewer.reader))
             .partition(|one| one["number"].is_number());
+        if packed.iter().chain(&dropped).any(|one| one["withheld"] == true) {
+            withhold(&mut value);
+        }
         value["run"] = json!(row.trace.run);
         value["conversation"] = json!(row.trace.conversation);
         value["message"] = json!(row.trace.message);
@@ -75,9 +78,10 @@ impl Engine {
         let readable = || {
             let collection = self.collection(passage["collection"].as_str()?).ok()?;
             let document = passage["document"].as_str()?.parse().ok()?;
-            Some(!collection.is_hidden(document, reader))
+            // What is gone but not yet erased is for nobody.
+            Some(collection.holds(document) && !collection.is_hidden(document, reader))
         };
-        if passage["removed"] == true || *reader == Reader::Everything || readable() == Some(true) {
+        if passage["removed"] == true || readable() == Some(true) {
             return passage;
         }
         if let Some(fields) = passage.as_object_mut() {
@@ -85,6 +89,23 @@ impl Engine {
             fields.insert("withheld".into(), json!(true));
         }
         passage
+    }
+}
+
+/// Takes out what may repeat words of passages: what the question was read as, and what providers said of failures.
+fn withhold(record: &mut Value) {
+    if let Some(search) = record["search"].as_object_mut() {
+        search.remove("corrections");
+    }
+    let calls = record["calls"].as_array_mut().into_iter().flatten();
+    for problem in calls
+        .map(|call| &mut call["problem"])
+        .filter(|problem| problem.is_object())
+    {
+        problem["detail"] = Value::Null;
+    }
+    if record["problem"].is_object() {
+        record["problem"]["detail"] = Value::Null;
     }
 }
 
