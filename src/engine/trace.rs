@@ -22,7 +22,9 @@ use crate::engine::evidence::Weighed;
 use crate::engine::{prompt, record};
 use crate::error::{Error, Result};
 use crate::store::TraceRecord;
-use crate::types::{Context, Correction, Expand, Expansion, Mode, Passage, Query, Reader, Step, Usage, Verdict};
+use crate::types::{
+    Context, Correction, Expand, Expansion, LeftOut, Mode, Passage, Query, Reader, Reason, Step, Usage, Verdict,
+};
 
 pub use golden::Wanted;
 pub use replay::Changes;
@@ -160,8 +162,10 @@ fn gate(weighed: &Weighed, decline_below: f32) -> Value {
 
 fn packing(run: &Run) -> Value {
     let context = &run.prompt.context;
+    let is_whole = |one: &&LeftOut| !matches!(one.reason, Reason::Cut(_));
+    let dropped = context.left_out.iter().filter(is_whole).count();
     json!({
-        "budget": run.budget, "tokens": context.tokens, "packed": context.passages.len(), "dropped": context.left_out.len(),
+        "budget": run.budget, "tokens": context.tokens, "packed": context.passages.len(), "dropped": dropped,
         "room_for_answer": run.prompt.max_tokens,
     })
 }

@@ -1,7 +1,8 @@
 //! Pictures of words to words: Debian's `tesseract`, where it is installed.
 //!
 //! It runs below the parser and inherits its limits: 2 GB of memory, no files written, no settings of ours. What it gets is
-//! one picture on its standard input, what it says comes from its standard output; no name of a file reaches it.
+//! one picture on its standard input, what it says comes from its standard output. What is no picture it would take for a
+//! list of names of files to read, so that never reaches it.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ const PDF: Duration = Duration::from_mins(8);
 const MEMBER: Duration = Duration::from_mins(1);
 /// More words than stand on any page.
 const MOST_BYTES: u64 = 1 << 20;
+/// How JPEG, grey PGM and little-endian TIFF begin; nothing else is given to it.
+const PICTURES: [&[u8]; 3] = [&[0xff, 0xd8, 0xff], b"P5\n", b"II*\0"];
 /// What helps where it is not installed.
 pub const MEND: &str = "install Debian's `tesseract-ocr` and index again";
 
@@ -55,6 +58,9 @@ impl Program {
 
     /// The words of a picture, which is a whole file; it takes from the time that is left.
     pub fn read(&self, picture: &[u8], left: &mut Duration) -> Result<String, String> {
+        if !PICTURES.iter().any(|start| picture.starts_with(start)) {
+            return Err("it is no picture of its kind".to_owned());
+        }
         if left.is_zero() {
             return Err(late());
         }
@@ -130,5 +136,21 @@ pub fn patience(bytes: &[u8]) -> Duration {
     match Program::installed() {
         Some(_) => budget(bytes).saturating_sub(MEMBER),
         None => Duration::ZERO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_files_in_place_of_a_picture_reach_no_program() {
+        // It would end well and say nothing.
+        let program = Program::at(Path::new("/bin/true"));
+        let read = |bytes: &[u8]| program.read(bytes, &mut Duration::from_mins(1));
+        for names in [b"/etc/secret.png\n".as_slice(), b"", b"P5"] {
+            assert!(read(names).unwrap_err().contains("no picture"), "{names:?}");
+        }
+        assert_eq!(read(b"P5\n1 1\n255\n.").unwrap(), "");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! The sign of each number against the question's numbers in eight steps estimates the product, as `RaBitQ` does (Gao,
 //! Long 2024): with vectors spread evenly the estimate is off by .8 times the spread of all products, so that the
-//! nearest of many are surely among the best sixteenth.
+//! nearest of many are surely among the best twentieth.
 
 mod compare;
 mod file;

@@ -62,8 +62,9 @@ impl Bits {
             }
             file.write_all(&sum.finalize().to_le_bytes())
         });
+        written.map_err(failed)?;
         self.unwritten.store(0, Ordering::Relaxed);
-        written.map_err(failed)
+        Ok(())
     }
 
     fn read(file: &Path, dimension: usize) -> Result<Self> {
