@@ -17,8 +17,8 @@ use crate::types::ChunkId;
 /// Looking an id up in tantivy's dictionary of terms takes a hundred times as long, and a query looks up hundreds.
 pub(super) struct Ids {
     segment: SegmentId,
-    high: Column<u64>,
-    low: Column<u64>,
+    /// Nil for what is no chunk: the record of a document.
+    ids: Vec<Uuid>,
     places: HashTable<DocId>,
 }
 
@@ -38,33 +38,33 @@ impl Ids {
 
     fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
         let columns = segment.fast_fields();
-        let mut ids = Self {
-            segment: segment.segment_id(),
-            high: columns.u64("high")?,
-            low: columns.u64("low")?,
-            places: HashTable::new(),
-        };
-        let mut places = HashTable::with_capacity(segment.max_doc() as usize);
-        for document in 0..segment.max_doc() {
-            // The record of a document has none.
-            if let Some(id) = ids.id(document) {
-                places.insert_unique(hash(id), document, |other| ids.id(*other).map_or(0, hash));
-            }
+        let (high, low) = (columns.u64("high")?, columns.u64("low")?);
+        let half = |column: &Column<u64>, document| column.first(document).unwrap_or_default();
+        let documents = 0..segment.max_doc();
+        let ids: Vec<_> = documents
+            .map(|document| Uuid::from_u64_pair(half(&high, document), half(&low, document)))
+            .collect();
+        let mut places = HashTable::with_capacity(ids.len());
+        for (id, document) in ids.iter().zip(0..).filter(|(id, _)| !id.is_nil()) {
+            places.insert_unique(hash(*id), document, |other: &DocId| hash(ids[*other as usize]));
         }
-        ids.places = places;
-        Ok(ids)
+        Ok(Self {
+            segment: segment.segment_id(),
+            ids,
+            places,
+        })
     }
 
     /// The chunk at that place.
     pub fn id(&self, document: DocId) -> Option<ChunkId> {
-        let (high, low) = self.high.first(document).zip(self.low.first(document))?;
-        Some(ChunkId(Uuid::from_u64_pair(high, low)))
+        let id = self.ids.get(document as usize)?;
+        (!id.is_nil()).then_some(ChunkId(*id))
     }
 
     /// Where the chunk lies; also where it lay before it was replaced or removed.
     pub fn places(&self, chunk: ChunkId) -> impl Iterator<Item = DocId> {
-        let places = self.places.iter_hash(hash(chunk)).copied();
-        places.filter(move |place| self.id(*place) == Some(chunk))
+        let places = self.places.iter_hash(hash(chunk.0)).copied();
+        places.filter(move |place| self.ids[*place as usize] == chunk.0)
     }
 }
 
@@ -86,7 +86,7 @@ impl Snapshot {
 }
 
 /// Ids are digests, random enough by themselves.
-fn hash(ChunkId(id): ChunkId) -> u64 {
+fn hash(id: Uuid) -> u64 {
     let (high, low) = id.as_u64_pair();
     high ^ low.rotate_left(32)
 }
