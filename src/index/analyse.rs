@@ -105,22 +105,29 @@ pub fn words(text: &str) -> Vec<Word> {
 /// Those of the words that `may` count as they stand in the text.
 fn words_that(text: &str, may: impl Fn(&str) -> bool) -> Vec<Word> {
     let mut words = Vec::new();
+    let mut push = |start: usize, part: &str| {
+        if part.len() > MAX_TERM_BYTES || !may(part) {
+            return;
+        }
+        let lower = lower(part);
+        let folded = fold(lower.clone());
+        if !folded.is_empty() {
+            words.push(Word {
+                accented: (lower != folded).then_some(lower),
+                text: folded,
+                range: start..start + part.len(),
+                unspaced: part.starts_with(is_unspaced),
+            });
+        }
+    };
     for (start, word) in text.unicode_word_indices() {
+        // As most are.
+        if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            push(start, word);
+            continue;
+        }
         for (inner, part) in parts(word) {
-            if part.len() > MAX_TERM_BYTES || !may(part) {
-                continue;
-            }
-            let lower = lower(part);
-            let folded = fold(lower.clone());
-            if !folded.is_empty() {
-                let start = start + inner;
-                words.push(Word {
-                    accented: (lower != folded).then_some(lower),
-                    text: folded,
-                    range: start..start + part.len(),
-                    unspaced: part.starts_with(is_unspaced),
-                });
-            }
+            push(start + inner, part);
         }
     }
     words
