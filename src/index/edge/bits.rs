@@ -3,7 +3,7 @@
 //!
 //! The sign of each number against the question's numbers in eight steps estimates the product, as `RaBitQ` does (Gao,
 //! Long 2024): with vectors spread evenly the estimate is off by .8 times the spread of all products, so that the
-//! nearest of many are surely among the best twentieth.
+//! nearest of many are nearly always among the best 26th.
 
 mod compare;
 mod file;
@@ -21,7 +21,7 @@ use crate::types::ChunkId;
 /// Vectors whose bits lie together, word by word: what is added up for them stays in the nearest cache.
 const TILE: usize = 512;
 /// One in so many is compared by its codes.
-const SHARE: usize = 20;
+const SHARE: usize = 26;
 /// At least so many are.
 const LEAST: usize = 1_000;
 /// Vectors of one part of the memory.
@@ -122,7 +122,7 @@ impl Bits {
         differing.truncate(self.ids.len());
         let likely = fewest(
             &differing,
-            (self.ids.len() / SHARE).max(LEAST).max(4 * k),
+            (self.ids.len() / SHARE).max(LEAST).max(16 * k),
             self.dimension,
         );
         let mut scored = products(&self.codes, &self.scales, &asked, &likely);

@@ -102,16 +102,24 @@ pub(super) fn fewest(differing: &[u16], count: usize, dimension: usize) -> Vec<u
     });
     let last = last.unwrap_or(rows_at.len()) as u16;
     let mut likely = Vec::with_capacity(count + count / 2);
-    for (tile, distances) in differing.chunks(TILE).enumerate() {
-        // Each row is written, and the next one over it unless it counts: there is no branch to be guessed wrong.
-        let (mut rows, mut end) = ([0; TILE], 0);
-        for (at, distance) in distances.iter().enumerate() {
-            rows[end] = (tile * TILE + at) as u32;
-            end += usize::from(*distance <= last);
-        }
-        likely.extend_from_slice(&rows[..end]);
-    }
+    pick(differing, last, &mut likely);
     likely
+}
+
+/// The rows whose distance is at most `last`.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2", "aarch64+neon"))]
+fn pick(differing: &[u16], last: u16, likely: &mut Vec<u32>) {
+    for (at, distances) in differing.chunks(64).enumerate() {
+        // A bit for each that is near, so that the loop below goes round once for each of them.
+        let mut near = 0_u64;
+        for (bit, distance) in distances.iter().enumerate() {
+            near |= u64::from(*distance <= last) << bit;
+        }
+        while near != 0 {
+            likely.push(at as u32 * 64 + near.trailing_zeros());
+            near &= near - 1;
+        }
+    }
 }
 
 /// The products of the question with those rows, but for a factor that all share.
