@@ -75,6 +75,7 @@ impl Engine {
 
     /// What there is in a collection, as a run finds it.
     pub(super) async fn known(&self, collection: &Arc<Collection>) -> Result<Known> {
+        collection.send_again().await;
         let prints = collection.fingerprints().await?;
         if !self.wants_tokens() {
             return Ok(Known::new(prints, BTreeSet::new()));

@@ -206,6 +206,7 @@ mod tests {
                 vector: vec![1.0],
                 metadata,
                 principals: Vec::new(),
+                tokens: Vec::new(),
             };
             let operations = fields.missing(&[point]).unwrap();
             let named = operations.iter().map(|operation| match operation {
