@@ -41,7 +41,7 @@ impl Collection {
         }
         if !incomplete.is_empty() {
             let documents = incomplete.len();
-            tracing::warn!(collection = %self.name, documents, "documents without vectors; index them again");
+            tracing::warn!(collection = %self.name, documents, "documents without vectors; they are sent or indexed again at the next `portolan index`");
         }
         if !orphans.is_empty() {
             tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");

@@ -1,5 +1,8 @@
 //! Tokens that a Qdrant server keeps: it counts what is counted here, and they go and come with their chunks.
 
+use ::qdrant_client::qdrant::Datatype;
+use ::qdrant_client::qdrant::vectors_config::Config;
+
 use super::contract::{contract, id, named_with_tokens, point};
 use super::double::Double;
 use super::*;
@@ -74,6 +77,15 @@ async fn a_server_with_tokens_keeps_both_contracts() {
     let store = double.with_tokens("docs");
     contract(&*store).await;
     compares(&*store).await;
+    let Config::ParamsMap(kept) = double.kept("docs") else {
+        panic!("one vector a point");
+    };
+    let tokens = &kept.map["tokens"];
+    assert_eq!(tokens.datatype(), Datatype::Uint8);
+    assert_eq!(tokens.hnsw_config.and_then(|graph| graph.m), Some(0));
+    #[expect(deprecated, reason = "older servers know nothing else")]
+    let on_disk = tokens.on_disk;
+    assert_eq!(on_disk, Some(true));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use ::qdrant_client::qdrant::vectors_config::Config;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -100,6 +101,11 @@ impl Double {
     /// From now on answers that call with that error; none ends it.
     pub(crate) fn refuse(&self, refusal: Option<(&'static str, Status)>) {
         *self.shards.refusal.lock().unwrap() = refusal;
+    }
+
+    /// What the collection was made to keep.
+    pub(super) fn kept(&self, collection: &str) -> Config {
+        self.shards.kept(collection)
     }
 
     /// The fields of the collection that have a keyword index.

@@ -191,6 +191,11 @@ impl Shards {
         })
     }
 
+    /// What the collection was made to keep.
+    pub fn kept(&self, collection: &str) -> Config {
+        self.on(collection, |_, config| Ok(config.clone())).unwrap()
+    }
+
     /// The fields with an index.
     pub fn indexed(&self, collection: &str) -> Vec<String> {
         let info = self.on(collection, |shard, _| Ok(shard.info())).unwrap();
