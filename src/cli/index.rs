@@ -214,6 +214,7 @@ fn summary(state: &Value, collection: &str) -> String {
         text.push_str("  cancelled\n");
     }
     text.extend(skipped(state));
+    text.extend(sentences(state));
     text.extend(kinds(state).map(|kinds| format!("  {kinds}\n")));
     text + &faults(state)
 }
@@ -275,6 +276,22 @@ fn skipped(state: &Value) -> Option<String> {
         .any(|kind| kind.chars().all(char::is_alphanumeric) && kind != "noindex")
     {
         line.extend(["; what is read: ", FORMATS]);
+    }
+    Some(line + "\n")
+}
+
+/// What became of the sentences that a model was to write.
+fn sentences(state: &Value) -> Option<String> {
+    let sentences = state["context_sentences"].as_object()?;
+    let count = |key: &str| sentences.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mut line = format!(
+        "  context sentences: {} written, {} kept, {} missing",
+        count("written"),
+        count("kept"),
+        count("missing")
+    );
+    if let Some(fault) = sentences.get("fault").and_then(Value::as_str) {
+        line.extend([", which the next run asks for again: ", fault]);
     }
     Some(line + "\n")
 }

@@ -53,7 +53,7 @@ pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
-pub use settings::Settings;
+pub use settings::{ContextSentences, Settings};
 pub use tokens::{BITS, Comparison, Sketch};
 use vectors::VectorStore;
 
