@@ -79,7 +79,7 @@ async fn a_sentence_is_embedded_with_its_chunk_and_shown_to_nobody() {
         .await;
     assert_eq!(found["results"], json!([]));
     let (_, found) = app
-        .post("/v1/search", &json!({ "query": SENTENCE, "neighbors": 1 }))
+        .post("/v1/search", &json!({ "query": SENTENCE, "neighbours": 1 }))
         .await;
     assert!(found["results"].as_array().unwrap().len() > 1);
     let (_, document) = app
@@ -139,7 +139,7 @@ async fn what_is_missing_is_asked_for_at_the_next_run() {
     std::fs::write(folder.path().join("one.md"), "# One\n\nShips wait here.").unwrap();
     std::fs::write(folder.path().join("two.md"), "# Two\n\nPilots read charts.").unwrap();
     let index = async || {
-        let body = json!({ "path": folder.path() });
+        let body = json!({ "path": folder.path(), "collection": "default" });
         let request = app.request("POST", "/v1/index").bearer_auth("operator").json(&body);
         app.indexing(request).await
     };

@@ -135,7 +135,8 @@ fn failing() -> Response {
 
 fn asked_before(requests: &Requests, request: &Value) -> bool {
     let requests = requests.lock().unwrap();
-    let same = requests.iter().filter(|other| other["messages"] == request["messages"]);
+    let what = |request: &Value| (request["model"].clone(), request["messages"].clone());
+    let same = requests.iter().filter(|other| what(other) == what(request));
     same.count() > 1
 }
 
