@@ -282,16 +282,14 @@ fn skipped(state: &Value) -> Option<String> {
 
 /// What became of the sentences that a model was to write.
 fn sentences(state: &Value) -> Option<String> {
-    let sentences = state["context_sentences"].as_object()?;
-    let count = |key: &str| sentences.get(key).and_then(Value::as_u64).unwrap_or_default();
-    let mut line = format!(
-        "  context sentences: {} written, {} kept, {} missing",
-        count("written"),
-        count("kept"),
-        count("missing")
-    );
-    if let Some(fault) = sentences.get("fault").and_then(Value::as_str) {
-        line.extend([", which the next run asks for again: ", fault]);
+    let sentences = &state["context_sentences"];
+    let [written, kept, missing] = ["written", "kept", "missing"].map(|key| number(sentences, key));
+    if written + kept + missing == 0 {
+        return None;
+    }
+    let mut line = format!("  context sentences: {written} written, {kept} kept, {missing} missing");
+    if let Some(fault) = sentences["fault"].as_str() {
+        line.extend(["; the next run asks for them again (", fault, ")"]);
     }
     Some(line + "\n")
 }

@@ -30,8 +30,8 @@ const AFTER_BYTES: usize = 500;
 const SENTENCE_BYTES: usize = 400;
 /// Room for what the model writes.
 const MAX_TOKENS: usize = 128;
-/// How long it may take for one.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take for one, where the route does not say less; a model on this machine reads slowly.
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Sentences that are asked for at once, in a run.
 const AT_ONCE: usize = 4;
 /// After so many failures in a row nothing more is asked in this run.

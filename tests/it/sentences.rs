@@ -1,8 +1,12 @@
 //! Sentences that a model writes of chunks: embedded with them, shown to nobody, asked for once, and never in the way.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use crate::app::{QUESTION, TestApp};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::app::{QUESTION, TestApp, eventually, settings};
+use crate::removal::Gated;
 
 /// Words of the sentence that `situating` writes; no document has them.
 const SENTENCE: &str = "quarterly zephyr";
@@ -220,20 +224,46 @@ async fn sentences_stay_with_a_changed_title_and_go_with_their_document() {
     leave(&app, "leave.md").await;
     let near = nearness(&app, "leave.md").await;
     let path = format!("/v1/documents/{}", app.document("leave.md").await);
-    let patch = app
-        .request("PATCH", &path)
-        .bearer_auth("operator")
-        .json(&json!({ "title": "Days off" }));
-    assert_eq!(patch.send().await.unwrap().status(), 200);
+    let renaming = app.request("PATCH", &path).bearer_auth("operator");
+    let renaming = renaming.json(&json!({ "title": "Days off" })).send().await;
+    assert_eq!(renaming.unwrap().status(), 200);
     assert_eq!(nearness(&app, "leave.md").await.to_bits(), near.to_bits());
-    let holds = || {
-        let files = std::fs::read_dir(&app.data).unwrap().map(|file| file.unwrap().path());
-        let mut files = files.filter(|file| file.to_string_lossy().contains("portolan.sqlite"));
-        files.any(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains("zephyr"))
-    };
-    assert!(holds());
+    assert!(is_on_disk(&app));
     assert_eq!(app.delete(&path).await.0, 200);
-    assert!(!holds(), "a sentence of a deleted document is on the disk");
+    assert!(!is_on_disk(&app), "a sentence of a deleted document is on the disk");
+}
+
+#[tokio::test]
+async fn a_document_that_is_deleted_while_its_job_waits_leaves_no_sentence() {
+    let gate = Arc::new(Semaphore::new(1));
+    let app = TestApp::over(settings(), Arc::new(Gated(gate.clone()))).await;
+    app.put(json!({ "uri": "a.md", "text": "The first version." })).await;
+    let (_, first) = app
+        .post("/v1/documents", &json!({ "uri": "a.md", "text": "The second." }))
+        .await;
+    let path = format!("/v1/jobs/{}", first["job"].as_str().unwrap());
+    // Then it has looked at the settings.
+    eventually(async || (app.get(&path).await.1["documents"] == 1).then_some(())).await;
+    written_by(&app, "situating").await;
+    let text = json!({ "uri": "leave.md", "text": "# Leave\n\nFive days may be carried over." });
+    let (_, second) = app.post("/v1/documents", &text).await;
+    let document = second["documents"][0]["id"].as_str().unwrap();
+    assert_eq!(app.delete(&format!("/v1/documents/{document}")).await.0, 404);
+    gate.add_permits(2);
+    let path = format!("/v1/jobs/{}", second["job"].as_str().unwrap());
+    let job = eventually(async || Some(app.get(&path).await.1).filter(|job| job["state"] != "running")).await;
+    assert_eq!(sentences(&job), [1, 0, 0]);
+    assert!(
+        !is_on_disk(&app),
+        "a sentence of a document that never came to be is on the disk"
+    );
+}
+
+/// Whether a file of the database has the sentence.
+fn is_on_disk(app: &TestApp) -> bool {
+    let files = std::fs::read_dir(&app.data).unwrap().map(|file| file.unwrap().path());
+    let mut files = files.filter(|file| file.to_string_lossy().contains("portolan.sqlite"));
+    files.any(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains("zephyr"))
 }
 
 #[tokio::test]

@@ -96,7 +96,6 @@ async fn complete(
         "situating" => whole(&["\"On the quarterly ", "zephyr.\"\n"]),
         // What it is asked for the second time it does.
         "moody" if asked_before(&requests, &request) => whole(&["On the quarterly zephyr."]),
-        "moody" => failing(),
         "quoting" => quoting(&request["messages"]),
         "limited" => {
             let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
@@ -107,7 +106,7 @@ async fn complete(
             )
                 .into_response()
         }
-        "broken" => failing(),
+        "broken" | "moody" => failing(),
         "disguised" => Json(json!({ "error": { "message": "no credit left", "code": 402 } })).into_response(),
         "silent" => std::future::pending().await,
         "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
