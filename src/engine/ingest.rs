@@ -77,7 +77,6 @@ impl Engine {
 
     /// What there is in a collection, as a run finds it.
     pub(super) async fn known(&self, collection: &Arc<Collection>) -> Result<Known> {
-        collection.send_again().await;
         let prints = collection.fingerprints().await?;
         let mut again = BTreeSet::new();
         if self.wants_tokens() {
@@ -203,6 +202,7 @@ impl IngestRun {
 
     /// What there is in the collection, and what is set for it: only in its turn, since the jobs before may change both.
     async fn learn(&mut self) -> Result<()> {
+        self.collection.send_again().await;
         self.known = self.engine.known(&self.collection).await?;
         self.chunking = self.engine.chunking_of(&self.collection);
         self.situator = self.engine.situator(&self.collection);

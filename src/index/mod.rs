@@ -124,6 +124,8 @@ pub struct Collection {
     settings: settings::Kept,
     /// What the sweep found and nobody has mended since.
     incomplete: OnceCell<Incomplete>,
+    /// Set once what is kept here of it was sent again.
+    mended: OnceCell<()>,
     closing: CancellationToken,
 }
 
@@ -159,6 +161,7 @@ impl Collection {
             writer,
             settings,
             incomplete: OnceCell::new(),
+            mended: OnceCell::new(),
             closing: CancellationToken::new(),
         };
         collection.swept().await?;

@@ -51,30 +51,30 @@ impl Collection {
         Ok(Mutex::new(incomplete))
     }
 
-    /// Sends what is kept here of documents whose vectors were lost, so that nobody embeds them again; the others stay
+    /// Sends what is kept here of documents whose vectors were lost, once, so that nobody embeds them again; the others stay
     /// incomplete. A server that was new, or another one, is filled so.
     pub async fn send_again(self: &Arc<Self>) {
         // Whoever reads fingerprints next is told of what is wrong.
         let Ok(Some(incomplete)) = self.swept().await else {
             return;
         };
+        if let Err(error) = self.mended.get_or_try_init(|| self.send_all(incomplete)).await {
+            tracing::warn!(collection = %self.name, %error, "lost vectors could not be sent again");
+        }
+    }
+
+    async fn send_all(self: &Arc<Self>, incomplete: &Incomplete) -> Result<()> {
         let lost: Vec<DocumentId> = known(incomplete).iter().copied().collect();
         let mut whole = 0;
         for page in lost.chunks(PAGE) {
-            match self.send_page(page.to_vec()).await {
-                Ok(sent) => {
-                    known(incomplete).retain(|id| !sent.contains(id));
-                    whole += sent.len();
-                }
-                Err(error) => {
-                    tracing::warn!(collection = %self.name, %error, "lost vectors could not be sent again");
-                    break;
-                }
-            }
+            let sent = self.send_page(page.to_vec()).await?;
+            known(incomplete).retain(|id| !sent.contains(id));
+            whole += sent.len();
         }
         if whole > 0 {
             tracing::info!(collection = %self.name, documents = whole, "lost vectors were sent again");
         }
+        Ok(())
     }
 
     /// Which of the documents were sent.
