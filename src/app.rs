@@ -21,7 +21,7 @@ use crate::gateway::secret::Secret;
 use crate::gateway::{ChatModel, Embedder, tokens};
 use crate::http::serve::Connections;
 use crate::http::{self, HttpSettings, HttpState};
-use crate::index::qdrant::QdrantStore;
+use crate::index::qdrant::{QdrantStore, Server};
 use crate::index::work::blocking;
 use crate::store::Store;
 use crate::telemetry;
@@ -269,16 +269,21 @@ fn gateway(config: &Config) -> Gateway {
 }
 
 /// A Qdrant server when one is named; otherwise each collection keeps its vectors itself. The names there hold the
-/// id of this instance: two of them on one server must not sweep each other's points.
+/// id of this instance: two of them on one server must not sweep each other's points. With tokens they are others, since
+/// a server's collection keeps what it was made for.
 fn vectors(config: &Config) -> Result<Option<VectorFactory>> {
     let Some(url) = config.qdrant_url.clone() else {
         return Ok(None);
     };
-    let key = config.qdrant_api_key.clone();
+    let server = Server {
+        url,
+        api_key: config.qdrant_api_key.clone(),
+        tokens: config.qdrant_tokens,
+    };
+    let kept = if server.tokens { "portolan-tokens" } else { "portolan" };
     let instance = instance(&config.data)?;
     Ok(Some(Box::new(move |name, dimension| {
-        let key = key.as_ref().map(crate::config::Secret::expose);
-        let store = QdrantStore::connect(&url, key, &format!("portolan-{instance}-{name}"), dimension)?;
+        let store = QdrantStore::connect(&server, &format!("{kept}-{instance}-{name}"), dimension)?;
         Ok(Arc::new(store))
     })))
 }

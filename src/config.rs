@@ -17,6 +17,7 @@ mod address;
 mod chunks;
 mod embedding;
 mod limits;
+mod qdrant;
 mod rerank;
 mod traces;
 
@@ -27,6 +28,7 @@ pub use embedding::Embedding;
 use embedding::EmbeddingSettings;
 use limits::LimitSettings;
 pub use limits::Limits;
+use qdrant::QdrantSettings;
 use rerank::RerankSettings;
 pub use rerank::{Rerank, RerankKind};
 use traces::TraceSettings;
@@ -56,6 +58,8 @@ pub struct Config {
     pub qdrant_url: Option<String>,
     /// Its key.
     pub qdrant_api_key: Option<Secret>,
+    /// Whether it keeps the chunks' tokens, too, and compares them.
+    pub qdrant_tokens: bool,
     /// Base URL of the Portkey gateway, without a slash at its end.
     pub gateway_url: String,
     /// The key of the hosted gateway.
@@ -170,14 +174,6 @@ struct Settings {
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct QdrantSettings {
-    #[serde(deserialize_with = "web_address")]
-    url: Option<String>,
-    api_key: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct GatewaySettings {
     #[serde(deserialize_with = "web_address")]
     url: Option<String>,
@@ -222,6 +218,7 @@ impl Settings {
         self.routes = path("PORTOLAN_ROUTES").or(self.routes.take());
         self.api_key = text("PORTOLAN_API_KEY").or(self.api_key.take());
         self.qdrant.api_key = text("QDRANT_API_KEY").or(self.qdrant.api_key.take());
+        self.qdrant.overlay(text("PORTOLAN_QDRANT_TOKENS").as_deref())?;
         self.gateway.portkey_api_key = text("PORTKEY_API_KEY").or(self.gateway.portkey_api_key.take());
         self.rerank
             .overlay(text("PORTOLAN_RERANK").as_deref(), text("PORTOLAN_RERANK_API_KEY"))
@@ -243,6 +240,7 @@ impl Settings {
                 .onnxruntime
                 .unwrap_or_else(|| ".portolan/lib/libonnxruntime.so".into()),
             embedding: self.embedding.resolve(cores),
+            qdrant_tokens: self.qdrant.tokens()?,
             qdrant_url: self.qdrant.url,
             qdrant_api_key: secret(self.qdrant.api_key),
             gateway_url: gateway.trim_end_matches('/').to_owned(),
@@ -325,7 +323,7 @@ fn expected(key: &str) -> Option<&'static str> {
         "kind" => Some("`late-interaction`, `cross-encoder`, `remote` or `none`"),
         "provider" => Some("the gateway's name of a provider in quotes, such as `cohere`"),
         "target_bytes" => Some("a whole number from 400 to 20000"),
-        "context" | "words" => Some("`true` or `false`"),
+        "context" | "words" | "tokens" => Some("`true` or `false`"),
         _ => None,
     }
 }

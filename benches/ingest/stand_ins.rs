@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use futures::future::{BoxFuture, ready};
 use portolan::error::Result;
 use portolan::gateway::{Embedder, TextKind};
+use portolan::index::Sketch;
 use portolan::index::vectors::{Point, VectorStore};
 use portolan::types::{ChunkId, Filter, Hit, Reader};
 
@@ -45,6 +46,14 @@ impl VectorStore for NoVectors {
     }
 
     fn search<'a>(&'a self, _: Vec<f32>, _: &'a Filter, _: &'a Reader, _: usize) -> BoxFuture<'a, Result<Vec<Hit>>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn keeps_tokens(&self) -> bool {
+        false
+    }
+
+    fn differences(&self, _: Vec<Sketch>, _: Vec<ChunkId>) -> BoxFuture<'_, Result<Vec<Option<Vec<u32>>>>> {
         Box::pin(ready(Ok(Vec::new())))
     }
 

@@ -21,6 +21,8 @@ pub struct Chunking {
     pub target_bytes: usize,
     /// Whether title and heading path are embedded with the text.
     pub context: bool,
+    /// Tells one way to write sentences that are embedded with chunks from another; 0 where none are written.
+    pub sentences: u64,
 }
 
 impl Default for Chunking {
@@ -29,6 +31,7 @@ impl Default for Chunking {
         Self {
             target_bytes: 1_800,
             context: true,
+            sentences: 0,
         }
     }
 }
@@ -56,6 +59,9 @@ impl Chunking {
         if !self.context {
             // No length is as large, so what is hashed next cannot be mistaken for it.
             settings.push(u64::MAX);
+        }
+        if self.sentences != 0 {
+            settings.extend([u64::MAX - 1, self.sentences]);
         }
         settings
     }
@@ -92,11 +98,26 @@ pub fn split(document: &Document, chunking: Chunking) -> Vec<Chunk> {
     chunks
 }
 
-/// The chunks of a document whose title, metadata or principals are others now: the same texts with the ids that they
-/// have now.
-pub fn renamed(document: &Document, mut chunks: Vec<Chunk>, chunking: Chunking) -> Vec<Chunk> {
+/// A chunk's text behind the sentence that was written of it, if there is one: what is embedded as its text.
+pub fn situated(sentence: Option<&String>, text: &str) -> String {
+    match sentence {
+        Some(sentence) => format!("{sentence}\n{text}"),
+        None => text.to_owned(),
+    }
+}
+
+/// The chunks of a document of which title, metadata, principals or the sentences that were written of them, in order, are
+/// others now: the same texts with the ids that they have now.
+pub fn renamed(
+    document: &Document,
+    mut chunks: Vec<Chunk>,
+    chunking: Chunking,
+    sentences: &[Option<String>],
+) -> Vec<Chunk> {
     for chunk in &mut chunks {
-        let embedded = chunking.embedded(&document.title, &chunk.heading_path, &chunk.text);
+        let sentence = sentences.get(chunk.ordinal as usize).and_then(Option::as_ref);
+        let text = situated(sentence, &chunk.text);
+        let embedded = chunking.embedded(&document.title, &chunk.heading_path, &text);
         chunk.id = id(document, chunk.ordinal, &embedded);
     }
     chunks

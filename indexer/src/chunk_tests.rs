@@ -208,3 +208,15 @@ fn smaller_chunks_are_more_and_context_is_a_part_of_the_identity() {
     assert_ne!(split(&document, bare)[0].id, split(&document, usual)[0].id);
     assert_eq!(bare.embedded("t", &[], "x"), "x");
 }
+
+#[test]
+fn a_sentence_that_was_written_of_a_chunk_is_a_part_of_its_identity_and_not_of_its_text() {
+    let document = document("a.txt", "one");
+    let (usual, plain) = (Chunking::default(), hold(&document));
+    let named = |sentence: Option<&str>| renamed(&document, plain.clone(), usual, &[sentence.map(str::to_owned)]);
+    assert_eq!(named(None), plain);
+    let (one, other) = (named(Some("On one.")), named(Some("On two.")));
+    assert!(one[0].id != plain[0].id && one[0].id != other[0].id);
+    assert_eq!((&one[0].text, &one[0].span), (&plain[0].text, &plain[0].span));
+    assert_eq!(situated(Some(&"On one.".to_owned()), "one"), "On one.\none");
+}

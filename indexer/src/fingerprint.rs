@@ -127,5 +127,9 @@ mod tests {
         assert_ne!(of(&item(), usual), of(&item(), bare));
         assert_ne!(settings(usual), settings(smaller));
         assert_ne!(settings(usual), settings(bare));
+        let [one, other] = [5, 6].map(|sentences| Chunking { sentences, ..usual });
+        assert_ne!(of(&item(), usual), of(&item(), one));
+        assert_ne!(of(&item(), other), of(&item(), one));
+        assert_ne!(settings(usual), settings(one));
     }
 }

@@ -93,6 +93,7 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
         let chunking = Chunking {
             target_bytes: head.target_bytes,
             context: head.context,
+            ..Chunking::default()
         };
         let mut answer = work(&item, &head.fingerprint, chunking);
         for chunk in answer.iter_mut().flat_map(|(_, chunks)| chunks) {

@@ -214,6 +214,7 @@ fn summary(state: &Value, collection: &str) -> String {
         text.push_str("  cancelled\n");
     }
     text.extend(skipped(state));
+    text.extend(sentences(state));
     text.extend(kinds(state).map(|kinds| format!("  {kinds}\n")));
     text + &faults(state)
 }
@@ -275,6 +276,20 @@ fn skipped(state: &Value) -> Option<String> {
         .any(|kind| kind.chars().all(char::is_alphanumeric) && kind != "noindex")
     {
         line.extend(["; what is read: ", FORMATS]);
+    }
+    Some(line + "\n")
+}
+
+/// What became of the sentences that a model was to write.
+fn sentences(state: &Value) -> Option<String> {
+    let sentences = &state["context_sentences"];
+    let [written, kept, missing] = ["written", "kept", "missing"].map(|key| number(sentences, key));
+    if written + kept + missing == 0 {
+        return None;
+    }
+    let mut line = format!("  context sentences: {written} written, {kept} kept, {missing} missing");
+    if let Some(fault) = sentences["fault"].as_str() {
+        line.extend(["; the next run asks for them again (", fault, ")"]);
     }
     Some(line + "\n")
 }

@@ -19,6 +19,7 @@ impl ChunkSettings {
         Chunking {
             target_bytes: self.target_bytes.unwrap_or(usual.target_bytes),
             context: self.context.unwrap_or(usual.context),
+            ..usual
         }
     }
 }

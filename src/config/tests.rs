@@ -52,6 +52,16 @@ fn a_wrong_file_is_named_with_line_key_and_mend() {
         "`portolan.toml`, line 1, key `qdrant.url`: not a URL; use a URL that begins with `http://` or `https://`",
     );
     check(
+        "qdrant.tokens = true",
+        &[],
+        "`qdrant.tokens` asks for a server and there is none; set `qdrant.url`, or `QDRANT_URL`",
+    );
+    check(
+        "",
+        &[("PORTOLAN_QDRANT_TOKENS", "yes")],
+        "the environment variable `PORTOLAN_QDRANT_TOKENS` is wrong; use `true` or `false`",
+    );
+    check(
         "allowed_hosts = [\"docs.example:80\"]",
         &[],
         "`portolan.toml`, line 1, key `allowed_hosts`: not a list of host names; use host names without scheme and \

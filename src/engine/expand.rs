@@ -104,18 +104,7 @@ impl Expander {
             max_tokens: MAX_TOKENS,
             run: Uuid::now_v7().to_string(),
         };
-        let mut deltas = self.model.stream(Arc::new(prompt)).await?;
-        let mut written = String::new();
-        while let Some(delta) = deltas.next().await {
-            match delta? {
-                Delta::Text(text) => written.push_str(&text),
-                Delta::Usage(_) => {}
-                Delta::Finish(_) => break,
-            }
-            if written.len() > PASSAGE_BYTES {
-                break;
-            }
-        }
+        let written = written(&self.model, prompt, PASSAGE_BYTES).await?;
         let words = match self.kind {
             Expansion::Queries => questions(&written, question),
             Expansion::Passage => Vec::from_iter(Some(plain(&written, PASSAGE_BYTES)).filter(|text| !text.is_empty())),
@@ -126,6 +115,23 @@ impl Expander {
         }
         Ok(words)
     }
+}
+
+/// All that the model writes, or what it has written when that is over `most` bytes.
+pub(super) async fn written(model: &Arc<dyn ChatModel>, prompt: Prompt, most: usize) -> Result<String> {
+    let mut deltas = model.stream(Arc::new(prompt)).await?;
+    let mut written = String::new();
+    while let Some(delta) = deltas.next().await {
+        match delta? {
+            Delta::Text(text) => written.push_str(&text),
+            Delta::Usage(_) => {}
+            Delta::Finish(_) => break,
+        }
+        if written.len() > most {
+            break;
+        }
+    }
+    Ok(written)
 }
 
 /// One a line, without list marks, each once and none that is the question itself.

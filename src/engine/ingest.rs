@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indexer::chunk::Chunking;
 use indexer::types::Item;
 use tokio::sync::mpsc;
 
@@ -20,12 +21,13 @@ use crate::engine::Engine;
 use crate::engine::changes::Known;
 use crate::engine::quarantine::Quarantine;
 use crate::engine::removals::Accepted;
+use crate::engine::situate::Situator;
 use crate::engine::wishes::Wished;
 use crate::error::{Error, Result};
 use crate::index::Collection;
 use crate::index::work::blocking;
-use crate::store::{ErrorKind, JobRecord, JobState};
-use crate::types::Reader;
+use crate::store::{ErrorKind, JobRecord, JobState, SentenceRecord};
+use crate::types::{DocumentId, Reader};
 use flow::Flow;
 pub(crate) use outline::Ground;
 pub use outline::Indexing;
@@ -76,11 +78,16 @@ impl Engine {
     /// What there is in a collection, as a run finds it.
     pub(super) async fn known(&self, collection: &Arc<Collection>) -> Result<Known> {
         let prints = collection.fingerprints().await?;
-        if !self.wants_tokens() {
-            return Ok(Known::new(prints, BTreeSet::new()));
+        let mut again = BTreeSet::new();
+        if self.wants_tokens() {
+            let collection = collection.clone();
+            again = blocking(move || collection.without_tokens()).await?;
         }
-        let collection = collection.clone();
-        let again = blocking(move || collection.without_tokens()).await?;
+        if collection.settings().context_sentences.is_some() {
+            let without = self.store().without_sentences(collection.name()).await?;
+            let lacks = |uri: &&String| without.contains(&DocumentId::of(uri).to_string());
+            again.extend(prints.keys().filter(lacks).cloned());
+        }
         Ok(Known::new(prints, again))
     }
 
@@ -104,6 +111,8 @@ impl Engine {
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
+            chunking: self.chunking_of(&collection),
+            situator: None,
             outline: None,
             wished: self.wishes.begin(&job, collection.closing().clone()),
             quarantine: Quarantine::default(),
@@ -140,6 +149,10 @@ struct IngestRun {
     engine: Arc<Engine>,
     collection: Arc<Collection>,
     known: Known,
+    /// How documents are cut.
+    chunking: Chunking,
+    /// Who writes sentences of their chunks.
+    situator: Option<Arc<Situator>>,
     quarantine: Quarantine,
     /// Of the source, when it is one that is indexed.
     outline: Option<Outline>,
@@ -168,20 +181,46 @@ impl IngestRun {
         if let Work::Lines(lines) = work {
             return self.lines(lines).await;
         }
-        // Only now: the jobs before this one have changed them.
-        self.known = self.engine.known(&self.collection).await?;
+        self.learn().await?;
         self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         match work {
-            Work::Lines(_) => Ok(()),
+            Work::Lines(_) => {}
             Work::Puts(puts) => {
                 self.record.documents = puts.len() as u64;
                 self.record.bytes = puts.iter().map(|put| put.item.bytes.len() as u64).sum();
                 self.note().await?;
                 self.puts(puts).await?;
-                self.flush().await
+                self.flush().await?;
             }
-            Work::Source(indexing) => self.source(indexing).await,
+            Work::Source(indexing) => {
+                self.source(indexing).await?;
+                self.forget_strays().await?;
+            }
         }
+        Ok(())
+    }
+
+    /// What there is in the collection, and what is set for it: only in its turn, since the jobs before may change both.
+    async fn learn(&mut self) -> Result<()> {
+        self.collection.send_again().await;
+        self.known = self.engine.known(&self.collection).await?;
+        self.chunking = self.engine.chunking_of(&self.collection);
+        self.situator = self.engine.situator(&self.collection);
+        self.record.context_sentences = self.situator.is_some().then(SentenceRecord::default);
+        if self.situator.is_none() {
+            self.engine
+                .store()
+                .retain_sentences(self.collection.name(), |_| false)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets sentences of documents that never came to be.
+    async fn forget_strays(&self) -> Result<()> {
+        let collection = &self.collection;
+        let holds = |document| collection.holds(document);
+        self.engine.store().retain_sentences(collection.name(), holds).await
     }
 
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to

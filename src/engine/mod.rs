@@ -42,6 +42,7 @@ pub mod search;
 pub mod sentences;
 mod shelf;
 mod shingles;
+mod situate;
 #[cfg(test)]
 mod span_rounds;
 pub mod suggest;
@@ -271,7 +272,9 @@ impl Engine {
             ledger: self.collections_folder().join(collection).join("sources.json"),
             cache: self.parts.data.join("cache"),
             buckets: self.parts.buckets.clone(),
-            chunking: self.chunking(),
+            chunking: self
+                .collection(collection)
+                .map_or(self.chunking(), |open| self.chunking_of(&open)),
         }
     }
 

@@ -58,7 +58,8 @@ impl Engine {
         indexer::facts::check(&now.metadata, &now.principals)
             .map_err(|fault| Error::bad_input(&fault.pointer, fault.detail))?;
         let version = now.fingerprint.clone();
-        let replacement = self.replacement(open, stored, &before.title).await?;
+        let sentences = self.store().sentences(open.name(), id).await?;
+        let replacement = self.replacement(open, stored, (&before.title, &sentences)).await?;
         open.publish(vec![replacement], Vec::new()).await?;
         self.forget_answers();
         self.compact_later(Arc::clone(open));
@@ -66,7 +67,12 @@ impl Engine {
     }
 
     /// The document as it is to be published. What an older version of the program did not keep of it is embedded.
-    async fn replacement(&self, open: &Arc<Collection>, stored: Stored, title: &str) -> Result<Replacement> {
+    async fn replacement(
+        &self,
+        open: &Arc<Collection>,
+        stored: Stored,
+        (title, sentences): (&str, &[Option<String>]),
+    ) -> Result<Replacement> {
         let Stored { document, chunks, made } = stored;
         let (chunking, wants_tokens) = (self.chunking(), self.wants_tokens());
         let (mut vectors, mut tokens, mut texts) = (Vec::new(), Vec::new(), Vec::new());
@@ -75,7 +81,9 @@ impl Engine {
             let (text, vector, own) = if let Some((text, kept)) = whole {
                 (text, kept.vector, kept.tokens.unwrap_or_default())
             } else {
-                let text = chunking.embedded(title, &chunk.heading_path, &chunk.text);
+                let sentence = sentences.get(chunk.ordinal as usize).and_then(Option::as_ref);
+                let text = chunk::situated(sentence, &chunk.text);
+                let text = chunking.embedded(title, &chunk.heading_path, &text);
                 let hash = indexer::fingerprint::text(&text);
                 let one = self.embed_passages(open, vec![text]).await?.pop();
                 let one = one.ok_or_else(|| Error::Internal("a chunk was not embedded".into()))?;
@@ -86,7 +94,7 @@ impl Engine {
             texts.push(text);
         }
         Ok(Replacement {
-            chunks: chunk::renamed(&document, chunks, chunking),
+            chunks: chunk::renamed(&document, chunks, chunking, sentences),
             document,
             vectors,
             tokens: if wants_tokens { tokens } else { Vec::new() },

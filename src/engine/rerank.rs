@@ -183,6 +183,10 @@ async fn late_interaction(
     let embedded = subject.embedder.embed_tokens(vec![text], TextKind::Query).await?;
     let tokens = embedded.into_iter().next().unwrap_or_default().tokens;
     let collection = subject.collection.clone();
+    if collection.compares_elsewhere() {
+        let differences = collection.differences(&tokens, &chunks).await?.into_iter();
+        return Ok(differences.map(|one| mean_cosine(&one?)).collect());
+    }
     blocking(move || {
         let comparison = collection.compare(&tokens, &chunks)?;
         max_sims(&comparison, deadline).ok_or_else(|| Error::Internal("the comparison took too long".into()))
@@ -238,7 +242,7 @@ pub fn max_sims(comparison: &Comparison, deadline: Option<Instant>) -> Option<Ve
 }
 
 fn max_sim(query: &[Sketch], passage: &[Sketch]) -> Option<f32> {
-    if query.is_empty() || passage.is_empty() {
+    if passage.is_empty() {
         return None;
     }
     let mut nearest = vec![u32::MAX; query.len()];
@@ -252,8 +256,14 @@ fn max_sim(query: &[Sketch], passage: &[Sketch]) -> Option<f32> {
             *nearest = differing.min(*nearest);
         }
     }
-    let cosine = |differing: u32| (std::f32::consts::PI * differing as f32 / BITS as f32).cos();
-    Some(nearest.into_iter().map(cosine).sum::<f32>() / query.len() as f32)
+    mean_cosine(&nearest)
+}
+
+/// What so many differing bits tell of each token of a question; none of a question without tokens.
+fn mean_cosine(differing: &[u32]) -> Option<f32> {
+    let cosine = |differing: &u32| (std::f32::consts::PI * *differing as f32 / BITS as f32).cos();
+    let sum = differing.iter().map(cosine).sum::<f32>();
+    (!differing.is_empty()).then(|| sum / differing.len() as f32)
 }
 
 /// Mixes the reranker's `scores` of the first of `fused` with their own, both as z-scores over those that were judged.

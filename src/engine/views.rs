@@ -131,6 +131,9 @@ impl Engine {
     /// Sets what `change` names, a JSON object; the rest stays. Returns all of it.
     pub async fn change_settings(&self, collection: &str, change: Value) -> Result<Settings> {
         let collection = self.collection(collection)?;
+        if let Some(route) = change["context_sentences"]["route"].as_str() {
+            self.writer_of_sentences(route)?;
+        }
         blocking(move || collection.change_settings(change)).await
     }
 
@@ -189,9 +192,9 @@ impl Engine {
         done.map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// The id, the name and the version that an item will have as a document.
-    pub fn foreseen(&self, item: &Item) -> (DocumentId, String, String) {
-        let version = indexer::fingerprint::of(item, self.chunking());
+    /// The id, the name and the version that an item will have as a document of that collection.
+    pub fn foreseen(&self, collection: &str, item: &Item) -> (DocumentId, String, String) {
+        let version = indexer::fingerprint::of(item, self.ground(collection).chunking);
         (DocumentId::of(&item.uri), item.uri.clone(), version)
     }
 

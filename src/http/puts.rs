@@ -172,7 +172,8 @@ fn change(body: PatchBody) -> Result<Patch> {
 /// Starts the job, and waits for its end where that is wished.
 async fn put(state: HttpState, caller: Caller, place: Place, puts: Vec<Put>) -> Answer<Said> {
     let engine = state.engine();
-    let documents: Vec<Value> = puts.iter().map(|put| engine.foreseen(&put.item)).map(shown).collect();
+    let foreseen = puts.iter().map(|put| engine.foreseen(&place.collection, &put.item));
+    let documents: Vec<Value> = foreseen.map(shown).collect();
     let alone = documents.len() == 1;
     let job = expected::made(engine.put(&place.collection, puts, &caller.reader()).await?)?;
     let mut answer = json!({ "job": job, "documents": documents });

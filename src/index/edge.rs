@@ -21,6 +21,7 @@ use serde_json::json;
 
 use self::beam::{Beam, Measured};
 use self::bits::Bits;
+use super::tokens::Sketch;
 use super::vectors::{Point, VectorStore};
 use super::work::blocking;
 use super::{copy, filter, room};
@@ -145,6 +146,15 @@ impl VectorStore for EdgeStore {
     ) -> BoxFuture<'a, Result<Vec<Hit>>> {
         let (inner, filter, reader) = (Arc::clone(&self.inner), filter.clone(), reader.clone());
         Box::pin(blocking(move || inner.search(&vector, &filter, &reader, k)))
+    }
+
+    /// They are compared where they lie, beside tantivy.
+    fn keeps_tokens(&self) -> bool {
+        false
+    }
+
+    fn differences(&self, _: Vec<Sketch>, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<Vec<Option<Vec<u32>>>>> {
+        Box::pin(async move { Ok(vec![None; chunks.len()]) })
     }
 
     fn ids(&self) -> BoxFuture<'_, Result<Vec<ChunkId>>> {

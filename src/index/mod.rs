@@ -27,6 +27,7 @@ mod room;
 mod segments;
 pub mod settings;
 pub mod suggest;
+mod sweep;
 mod synonyms;
 pub mod syntax;
 mod tokens;
@@ -52,7 +53,7 @@ pub use fusion::{Fusion, Weights};
 use lexical::Lexical;
 pub use publish::Replacement;
 use publish::Writer;
-pub use settings::Settings;
+pub use settings::{ContextSentences, Settings};
 pub use tokens::{BITS, Comparison, Sketch};
 use vectors::VectorStore;
 
@@ -123,6 +124,8 @@ pub struct Collection {
     settings: settings::Kept,
     /// What the sweep found and nobody has mended since.
     incomplete: OnceCell<Incomplete>,
+    /// Set once what is kept here of it was sent again.
+    mended: OnceCell<()>,
     closing: CancellationToken,
 }
 
@@ -158,6 +161,7 @@ impl Collection {
             writer,
             settings,
             incomplete: OnceCell::new(),
+            mended: OnceCell::new(),
             closing: CancellationToken::new(),
         };
         collection.swept().await?;
@@ -354,43 +358,6 @@ impl Collection {
     /// Another number after each change of what a search may find.
     pub fn generation(&self) -> u64 {
         self.lexical.generation()
-    }
-
-    /// Sweeps once. While the vectors fail it is put off: half an answer is better than none.
-    async fn swept(&self) -> Result<Option<&Incomplete>> {
-        match self.incomplete.get_or_try_init(|| self.sweep()).await {
-            Ok(incomplete) => Ok(Some(incomplete)),
-            Err(error @ Error::Storage(_)) => {
-                tracing::warn!(collection = %self.name, %error, "the vectors failed; they are swept when documents are indexed");
-                Ok(None)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Removes the vectors that a crash or a failed removal left behind, and looks for lost ones.
-    async fn sweep(&self) -> Result<Incomplete> {
-        // Vectors of a commit that is under way are no orphans.
-        let _turn = self.writer.turn().await;
-        let mut incomplete = BTreeSet::new();
-        let held: BTreeSet<_> = self.vectors.ids().await?.into_iter().collect();
-        let alive: BTreeSet<_> = self.lexical.snapshot().ids().into_iter().collect();
-        let orphans: Vec<_> = held.difference(&alive).copied().collect();
-        // The commit order makes this impossible; a deleted folder or another Qdrant does not.
-        let snapshot = self.lexical.snapshot();
-        for id in alive.difference(&held) {
-            incomplete.extend(snapshot.chunk(*id)?.map(|chunk| chunk.document));
-        }
-        if !incomplete.is_empty() {
-            let documents = incomplete.len();
-            tracing::warn!(collection = %self.name, documents, "documents without vectors; index them again");
-        }
-        if !orphans.is_empty() {
-            tracing::info!(collection = %self.name, orphans = orphans.len(), "removing vectors without a chunk");
-            self.vectors.remove(orphans).await?;
-            self.vectors.flush().await?;
-        }
-        Ok(Mutex::new(incomplete))
     }
 }
 

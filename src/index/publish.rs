@@ -109,7 +109,7 @@ impl Writer {
             return Ok(());
         }
         let writer = self.turn().await;
-        let points = points(&batch);
+        let points = points(&batch, &**vectors);
         if !points.is_empty() {
             vectors.upsert(points).await?;
             vectors.flush().await?;
@@ -247,20 +247,32 @@ fn too_small(mut segments: Vec<SegmentMeta>) -> Vec<SegmentMeta> {
     segments.split_off(first.unwrap_or(segments.len()))
 }
 
-fn points(batch: &BTreeMap<DocumentId, Replacement>) -> Vec<Point> {
+fn points(batch: &BTreeMap<DocumentId, Replacement>, vectors: &dyn VectorStore) -> Vec<Point> {
     let mut points = Vec::new();
     for replacement in batch.values() {
-        let document = &replacement.document;
+        let tokens: &[Vec<Sketch>] = if vectors.keeps_tokens() {
+            &replacement.tokens
+        } else {
+            &[]
+        };
+        let mut tokens = tokens.iter().cloned();
         for (chunk, vector) in replacement.chunks.iter().zip(&replacement.vectors) {
-            points.push(Point {
-                chunk: chunk.id,
-                vector: vector.clone(),
-                metadata: document.metadata.clone(),
-                principals: document.principals.clone(),
-            });
+            let tokens = tokens.next().unwrap_or_default();
+            points.push(point(&replacement.document, chunk.id, vector.clone(), tokens));
         }
     }
     points
+}
+
+/// A chunk of `document` as the vectors' engine keeps it.
+pub(super) fn point(document: &Document, chunk: ChunkId, vector: Vec<f32>, tokens: Vec<Sketch>) -> Point {
+    Point {
+        chunk,
+        vector,
+        metadata: document.metadata.clone(),
+        principals: document.principals.clone(),
+        tokens,
+    }
 }
 
 /// Switches tantivy to the new state and returns the chunks that are no more.

@@ -1,23 +1,27 @@
 //! Vectors in a Qdrant server, for corpora that outgrow one process; the same points and filters as `edge`.
 
+mod condition;
+mod tokens;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use qdrant_client::qdrant::r#match::MatchValue;
 use qdrant_client::qdrant::point_id::PointIdOptions;
 use qdrant_client::qdrant::vectors_config::Config;
 use qdrant_client::qdrant::{
-    Condition, CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
-    Distance, FieldType, PointId, PointStruct, PointsIdsList, QueryPointsBuilder, Range, ScoredPoint,
-    ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder,
+    CountPointsBuilder, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder, Distance,
+    FieldType, PointId, PointStruct, PointsIdsList, QueryBatchPointsBuilder, QueryPointsBuilder, ScoredPoint,
+    ScrollPointsBuilder, UpsertPointsBuilder, VectorParamsBuilder, Vectors,
 };
 use qdrant_client::{Payload, Qdrant, QdrantError};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::filter;
+use super::tokens::Sketch;
 use super::vectors::{Point, VectorStore};
+use crate::config::Secret;
 use crate::error::{Error, Result};
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -25,29 +29,47 @@ use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Points of one write.
 const PAGE: usize = 256;
+/// Points of one write with their tokens, of which one may have some hundreds, a kilobyte each on the way.
+const PAGE_WITH_TOKENS: usize = 16;
 /// Ids of one page.
 const IDS_PAGE: u32 = 1_000;
 /// Fetched beyond `k`, so that equal scores at the end are cut by id.
 const SPARE: usize = 16;
+
+/// A server, and what it keeps.
+pub struct Server {
+    /// Where it answers gRPC.
+    pub url: String,
+    /// Its key.
+    pub api_key: Option<Secret>,
+    /// Whether it keeps the chunks' tokens, too, and compares them.
+    pub tokens: bool,
+}
 
 /// The vectors of one collection in a server.
 pub struct QdrantStore {
     client: Qdrant,
     collection: String,
     dimension: usize,
+    tokens: bool,
     /// Set once the server's collection is known to be there and to fit.
     ready: OnceCell<()>,
 }
 
 impl QdrantStore {
     /// Prepares the connection; the first call connects and makes the server's collection where it is missing.
-    pub fn connect(url: &str, api_key: Option<&str>, collection: &str, dimension: usize) -> Result<Self> {
-        let builder = Qdrant::from_url(url).timeout(DEADLINE).connect_timeout(DEADLINE);
-        let builder = builder.api_key(api_key.map(str::to_owned)).skip_compatibility_check();
+    pub fn connect(server: &Server, collection: &str, dimension: usize) -> Result<Self> {
+        let builder = Qdrant::from_url(&server.url).timeout(DEADLINE);
+        let key = server.api_key.as_ref().map(|key| key.expose().to_owned());
+        let builder = builder
+            .connect_timeout(DEADLINE)
+            .api_key(key)
+            .skip_compatibility_check();
         Ok(Self {
             client: builder.build().map_err(|cause| failed(&cause))?,
             collection: collection.to_owned(),
             dimension,
+            tokens: server.tokens,
             ready: OnceCell::new(),
         })
     }
@@ -64,7 +86,12 @@ impl QdrantStore {
             self.fits().await?;
         } else {
             let params = VectorParamsBuilder::new(self.dimension as u64, Distance::Cosine);
-            let create = CreateCollectionBuilder::new(name).vectors_config(params);
+            let create = CreateCollectionBuilder::new(name);
+            let create = if self.tokens {
+                create.vectors_config(tokens::kept(params))
+            } else {
+                create.vectors_config(params)
+            };
             within(self.client.create_collection(create)).await?;
         }
         // Also where the collection is there: whoever made it may have got no further, and again changes nothing.
@@ -83,13 +110,49 @@ impl QdrantStore {
             .and_then(|params| params.vectors_config)
             .and_then(|vectors| vectors.config);
         let (name, dimension) = (&self.collection, self.dimension);
-        match config {
-            Some(Config::Params(params)) if params.size == dimension as u64 => Ok(()),
-            _ => Err(Error::Conflict(format!(
-                "collection `{name}` of the Qdrant server does not hold vectors of {dimension} numbers; \
-                 delete it there or choose another name"
-            ))),
+        let fits = if self.tokens {
+            tokens::fits(config.as_ref(), dimension)
+        } else {
+            matches!(config, Some(Config::Params(params)) if params.size == dimension as u64)
+        };
+        if fits {
+            return Ok(());
         }
+        let beside = if self.tokens { " and tokens" } else { "" };
+        Err(Error::Conflict(format!(
+            "collection `{name}` of the Qdrant server does not hold vectors of {dimension} numbers{beside}; \
+             delete it there or choose another name"
+        )))
+    }
+
+    fn point(&self, point: &Point) -> Result<PointStruct> {
+        let payload = json!({
+            "metadata": point.metadata,
+            "principals": filter::principal_words(&point.principals),
+        });
+        let payload = Payload::try_from(payload).map_err(|cause| failed(&cause))?;
+        let vectors: Vectors = if self.tokens {
+            tokens::vectors(point).into()
+        } else {
+            point.vector.clone().into()
+        };
+        Ok(PointStruct::new(point.chunk.to_string(), vectors, payload))
+    }
+
+    async fn compared(&self, question: Vec<Sketch>, chunks: Vec<ChunkId>) -> Result<Vec<Option<Vec<u32>>>> {
+        if !self.tokens || question.is_empty() || chunks.is_empty() {
+            return Ok(vec![None; chunks.len()]);
+        }
+        let client = self.client().await?;
+        let queries = tokens::queries(&self.collection, &question, &chunks);
+        let batch = QueryBatchPointsBuilder::new(&self.collection, queries);
+        let answers = within(client.query_batch(batch)).await?.result;
+        if answers.len() != question.len() {
+            return Err(Error::Storage(
+                "the Qdrant server did not answer to each token".to_owned(),
+            ));
+        }
+        tokens::differences(answers, &chunks)
     }
 
     async fn query(&self, query: QueryPointsBuilder) -> Result<Vec<ScoredPoint>> {
@@ -102,11 +165,16 @@ impl QdrantStore {
             return Ok(Vec::new());
         }
         let (relaxed, same) = filter::relax(filter);
-        let asked = condition(&relaxed, reader);
+        let asked = condition::of(&relaxed, reader);
         let mut limit = if same { k + SPARE } else { k * 4 + SPARE };
         loop {
             let query = QueryPointsBuilder::new(&self.collection).query(vector.clone());
             let query = query.filter(asked.clone()).limit(limit as u64).with_payload(!same);
+            let query = if self.tokens {
+                query.using(tokens::VECTOR)
+            } else {
+                query
+            };
             let found = self.query(query).await?;
             let all = found.len() < limit;
             let mut hits = Vec::with_capacity(found.len());
@@ -153,8 +221,9 @@ impl VectorStore for QdrantStore {
     fn upsert(&self, points: Vec<Point>) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let client = self.client().await?;
-            for page in points.chunks(PAGE) {
-                let page = page.iter().map(persisted).collect::<Result<Vec<_>>>()?;
+            let page = if self.tokens { PAGE_WITH_TOKENS } else { PAGE };
+            for page in points.chunks(page) {
+                let page = page.iter().map(|point| self.point(point)).collect::<Result<Vec<_>>>()?;
                 within(client.upsert_points(UpsertPointsBuilder::new(&self.collection, page).wait(true))).await?;
             }
             Ok(())
@@ -185,6 +254,14 @@ impl VectorStore for QdrantStore {
 
     fn ids(&self) -> BoxFuture<'_, Result<Vec<ChunkId>>> {
         Box::pin(self.all_ids())
+    }
+
+    fn keeps_tokens(&self) -> bool {
+        self.tokens
+    }
+
+    fn differences(&self, question: Vec<Sketch>, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<Vec<Option<Vec<u32>>>>> {
+        Box::pin(self.compared(question, chunks))
     }
 
     /// The server answered each write after it was applied and logged.
@@ -247,15 +324,6 @@ fn failed(cause: &QdrantError) -> Error {
     Error::storage("the Qdrant server failed", detail)
 }
 
-fn persisted(point: &Point) -> Result<PointStruct> {
-    let payload = json!({
-        "metadata": point.metadata,
-        "principals": filter::principal_words(&point.principals),
-    });
-    let payload = Payload::try_from(payload).map_err(|cause| failed(&cause))?;
-    Ok(PointStruct::new(point.chunk.to_string(), point.vector.clone(), payload))
-}
-
 fn chunk_id(id: Option<PointId>) -> Result<ChunkId> {
     match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Uuid(id)) => id
@@ -270,69 +338,4 @@ fn chunk_id(id: Option<PointId>) -> Result<ChunkId> {
 fn metadata(point: &ScoredPoint) -> Option<Metadata> {
     let metadata = point.payload.get("metadata")?.clone().into_json();
     serde_json::from_value(metadata).ok()
-}
-
-fn condition(filter: &Filter, reader: &Reader) -> qdrant_client::qdrant::Filter {
-    let mut must = Vec::new();
-    if let Some(words) = filter::reader_words(reader) {
-        must.push(Condition::matches("principals", words));
-    }
-    if !filter.is_empty() {
-        must.push(translate(filter));
-    }
-    qdrant_client::qdrant::Filter::must(must)
-}
-
-fn nothing() -> Condition {
-    Condition::has_id(Vec::<PointId>::new())
-}
-
-fn translate(filter: &Filter) -> Condition {
-    use qdrant_client::qdrant::Filter as Part;
-    let parts = |parts: &[Filter]| parts.iter().map(translate).collect::<Vec<_>>();
-    match filter {
-        Filter::All(all) if all.is_empty() => Part::must_not([nothing()]).into(),
-        Filter::All(all) => Part::must(parts(all)).into(),
-        Filter::Any(any) if any.is_empty() => nothing(),
-        Filter::Any(any) => Part::should(parts(any)).into(),
-        Filter::Not(part) => Part::must_not([translate(part)]).into(),
-        Filter::In(field, wanted) => {
-            let path = filter::path(field);
-            let wanted: Vec<_> = wanted.iter().filter_map(|value| equals(&path, value)).collect();
-            if wanted.is_empty() {
-                nothing()
-            } else {
-                Part::should(wanted).into()
-            }
-        }
-        Filter::Range(field, bounds) => {
-            let float = |end: &Option<Value>| end.as_ref().and_then(Value::as_f64);
-            let range = Range {
-                gte: float(&bounds.gte),
-                gt: float(&bounds.gt),
-                lte: float(&bounds.lte),
-                lt: float(&bounds.lt),
-            };
-            Condition::range(filter::path(field), range)
-        }
-        Filter::Exists(field) => Part::must_not([Condition::is_empty(filter::path(field))]).into(),
-    }
-}
-
-fn equals(path: &str, value: &Value) -> Option<Condition> {
-    match value {
-        Value::String(text) => Some(Condition::matches(path, MatchValue::Keyword(text.clone()))),
-        Value::Bool(value) => Some(Condition::matches(path, MatchValue::Boolean(*value))),
-        // A match compares integers only; a range compares by value.
-        Value::Number(number) => {
-            let end = Some(number.as_f64()?);
-            let range = Range {
-                gte: end,
-                lte: end,
-                ..Range::default()
-            };
-            Some(Condition::range(path, range))
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
 }

@@ -22,6 +22,23 @@ pub struct Settings {
     pub fusion: Fusion,
     /// Support below which an answer is declined; none means what the configuration says.
     pub decline_below: Option<f64>,
+    /// Who writes of each chunk a sentence that is embedded with it; none writes nothing.
+    pub context_sentences: Option<ContextSentences>,
+}
+
+/// Who writes of each chunk where in its document it stands and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextSentences {
+    /// The name of the route to the model.
+    pub route: String,
+    /// The most chunks that it is asked about in one run.
+    #[serde(default = "usual_chunks")]
+    pub chunks: u64,
+}
+
+fn usual_chunks() -> u64 {
+    10_000
 }
 
 impl Settings {
@@ -37,9 +54,13 @@ impl Settings {
                 "synonyms" => settings.synonyms = part(&key, value, "a list of lists, such as [[\"cv\", \"resume\"]]")?,
                 "fusion" => settings.fusion = Fusion::read(value)?,
                 "decline_below" => settings.decline_below = part(&key, value, "a number from 0 to 1, or null")?,
+                "context_sentences" => {
+                    let shape = "an object such as {\"route\": \"demo\", \"chunks\": 10000}, or null";
+                    settings.context_sentences = part(&key, value, shape)?;
+                }
                 _ => {
-                    let known = "the settings are `synonyms`, a list of lists, `fusion`, an object, and \
-                                 `decline_below`, a number";
+                    let known = "the settings are `synonyms`, a list of lists, `fusion`, an object, \
+                                 `decline_below`, a number, and `context_sentences`, an object";
                     let detail = format!("no setting is named `{key}`; {known}");
                     return Err(Error::bad_input(
                         &format!("/{}", key.replace('~', "~0").replace('/', "~1")),
@@ -175,6 +196,14 @@ mod tests {
         check(json!({ "synonyms": [["cv"]] }), "/synonyms/0", "2 to 32");
         check(json!({ "decline_below": 2 }), "/decline_below", "from 0 to 1");
         check(json!({ "decline_below": "much" }), "/decline_below", "from 0 to 1");
+        for wrong in [
+            json!("demo"),
+            json!({}),
+            json!({ "route": "a", "chunk": 1 }),
+            json!({ "route": "a", "chunks": -1 }),
+        ] {
+            check(json!({ "context_sentences": wrong }), "/context_sentences", "\"route\"");
+        }
         let fusion = |fusion: Value| json!({ "fusion": fusion });
         check(fusion(json!("convex")), "/fusion", "`kind`");
         check(fusion(json!({ "kind": "magic" })), "/fusion/kind", "magic");

@@ -1,5 +1,6 @@
 //! Tests of a collection as a whole, on a folder of its own.
 
+mod compared;
 mod contract;
 pub(crate) mod double;
 mod erasing;
@@ -268,6 +269,7 @@ async fn opening_sweeps_orphans_and_finds_the_same() {
         vector: axis(1),
         metadata: Metadata::new(),
         principals: Vec::new(),
+        tokens: Vec::new(),
     };
     collection.vectors.upsert(vec![point]).await.unwrap();
     collection.vectors.flush().await.unwrap();

@@ -44,6 +44,18 @@ impl Collection {
         self.tokens().compare(query, chunks)
     }
 
+    /// Whether the vectors' engine keeps the tokens, too, and compares them itself.
+    pub fn compares_elsewhere(&self) -> bool {
+        self.vectors.keeps_tokens()
+    }
+
+    /// As `compare`, by the vectors' engine: for each of `chunks` in how many bits each token of the question differs from
+    /// the chunk's nearest, none for chunks without tokens there.
+    pub async fn differences(&self, query: &[f32], chunks: &[ChunkId]) -> Result<Vec<Option<Vec<u32>>>> {
+        let question = self.sketches(query);
+        self.vectors.differences(question, chunks.to_vec()).await
+    }
+
     /// The URIs of documents with a chunk whose tokens were never kept; computes, so call it from a blocking thread.
     pub fn without_tokens(&self) -> Result<BTreeSet<String>> {
         let mut chunks = self.lexical.snapshot().ids();

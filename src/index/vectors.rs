@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use futures::future::BoxFuture;
 
+use super::tokens::Sketch;
 use crate::error::Result;
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
@@ -18,6 +19,8 @@ pub struct Point {
     pub metadata: Metadata,
     /// Who may read it; empty means everyone.
     pub principals: Vec<String>,
+    /// What late interaction compares; empty where the engine keeps none.
+    pub tokens: Vec<Sketch>,
 }
 
 /// One collection's vectors.
@@ -34,6 +37,11 @@ pub trait VectorStore: Send + Sync {
         reader: &'a Reader,
         k: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>>;
+    /// Whether it keeps the tokens, too, and they are to be compared there.
+    fn keeps_tokens(&self) -> bool;
+    /// For each of `chunks` in how many bits each token of the question differs from the chunk's nearest; none for
+    /// chunks without tokens there.
+    fn differences(&self, question: Vec<Sketch>, chunks: Vec<ChunkId>) -> BoxFuture<'_, Result<Vec<Option<Vec<u32>>>>>;
     /// Every id, for the sweep.
     fn ids(&self) -> BoxFuture<'_, Result<Vec<ChunkId>>>;
     /// Makes all earlier writes durable.

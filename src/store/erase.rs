@@ -6,7 +6,7 @@ use std::ops::Range;
 use sqlx::{Row, Sqlite, Transaction};
 
 use super::rows::{self, StoredCitation};
-use super::{Store, failed, traces};
+use super::{Store, failed, sentences, traces};
 use crate::error::Result;
 use crate::types::DocumentId;
 
@@ -15,7 +15,7 @@ const REMOVED: &str = "[removed]";
 const WHAT: &str = "cannot erase the document from the conversations";
 
 impl Store {
-    /// Takes all of the `document` of `collection` out of the stored answers and their traces and returns how many messages
+    /// Takes all of the `document` of `collection` out of the stored answers, their traces and what was written of it, and returns how many messages
     /// changed. The same URI in another collection is another document and stays.
     ///
     /// Its passages leave the sources; its citations lose quote and source range and become `removed`; the words
@@ -64,6 +64,9 @@ impl Store {
                 .await
                 .map_err(failed(WHAT))?;
             traces::erase(&mut transaction, collection, document)
+                .await
+                .map_err(failed(WHAT))?;
+            sentences::erase(&mut transaction, collection, document)
                 .await
                 .map_err(failed(WHAT))?;
         }

@@ -97,6 +97,31 @@ impl JobError {
     }
 }
 
+/// What became of the sentences that a model was to write of chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SentenceRecord {
+    /// Those that it wrote now.
+    pub written: u64,
+    /// Those that were kept from before.
+    pub kept: u64,
+    /// Chunks that have none for now; the next run asks again.
+    pub missing: u64,
+    /// Why the last of them has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl SentenceRecord {
+    /// Adds what became of others.
+    pub fn add(&mut self, other: Self) {
+        self.written += other.written;
+        self.kept += other.kept;
+        self.missing += other.missing;
+        self.fault = other.fault.or(self.fault.take());
+    }
+}
+
 /// How far a job is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -132,6 +157,9 @@ pub struct JobRecord {
     pub chunks: u64,
     /// Those of them whose texts were embedded; the vectors of the others were in the index already.
     pub embedded: u64,
+    /// What became of the sentences that a model was to write of them, where that is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_sentences: Option<SentenceRecord>,
     /// The first `MAX_JOB_ERRORS`.
     pub errors: Vec<JobError>,
     /// All of them.

@@ -6,6 +6,7 @@ mod erase;
 mod jobs;
 mod replays;
 mod rows;
+mod sentences;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -21,7 +22,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use archive::{Manifest, Packed, pack, unpack};
-pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
+pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS, SentenceRecord};
 pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
 pub use traces::{Feedback, TraceList, TraceRecord, TraceRow};

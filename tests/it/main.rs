@@ -35,6 +35,7 @@ mod rerank;
 mod responses;
 mod resume;
 mod search;
+mod sentences;
 mod sites;
 mod sources;
 mod suggest;

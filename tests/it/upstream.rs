@@ -16,7 +16,7 @@ use futures::stream;
 use serde_json::{Value, json};
 
 /// The models that it plays.
-pub const MODELS: [&str; 17] = [
+pub const MODELS: [&str; 19] = [
     "backups",
     "mistaken",
     "leave",
@@ -34,6 +34,8 @@ pub const MODELS: [&str; 17] = [
     "flood",
     "rewording",
     "wordless",
+    "situating",
+    "moody",
 ];
 
 /// A running provider.
@@ -91,6 +93,9 @@ async fn complete(
         "leave" => whole(&["Every employee has 28 days of paid leave a year [1]."]),
         "rewording" => whole(&["1. paid leave ", "of an employee\n2. days of \"leave\" -carried\n"]),
         "wordless" => whole(&["...\n"]),
+        "situating" => whole(&["\"On the quarterly ", "zephyr.\"\n"]),
+        // What it is asked for the second time it does.
+        "moody" if asked_before(&requests, &request) => whole(&["On the quarterly zephyr."]),
         "quoting" => quoting(&request["messages"]),
         "limited" => {
             let error = json!({ "error": { "message": "slow down", "type": "rate_limit_error" } });
@@ -101,10 +106,7 @@ async fn complete(
             )
                 .into_response()
         }
-        "broken" => {
-            let error = json!({ "error": { "message": "boom", "type": "server_error" } });
-            (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response()
-        }
+        "broken" | "moody" => failing(),
         "disguised" => Json(json!({ "error": { "message": "no credit left", "code": 402 } })).into_response(),
         "silent" => std::future::pending().await,
         "stalling" => frames(vec![text("The backup runs ")], Ending::Open),
@@ -123,6 +125,18 @@ async fn complete(
         }
         other => panic!("no model is named `{other}`"),
     }
+}
+
+fn failing() -> Response {
+    let error = json!({ "error": { "message": "boom", "type": "server_error" } });
+    (axum::http::StatusCode::INTERNAL_SERVER_ERROR, Json(error)).into_response()
+}
+
+fn asked_before(requests: &Requests, request: &Value) -> bool {
+    let requests = requests.lock().unwrap();
+    let what = |request: &Value| (request["model"].clone(), request["messages"].clone());
+    let same = requests.iter().filter(|other| what(other) == what(request));
+    same.count() > 1
 }
 
 /// Judges a text by whether it speaks of leave, in the words of the provider that the model is named after.

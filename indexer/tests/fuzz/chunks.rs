@@ -36,6 +36,7 @@ fn document(bytes: &[u8]) -> (Document, Chunking) {
     let chunking = Chunking {
         target_bytes: rng.usize(400..=3_000),
         context: rng.bool(),
+        ..Chunking::default()
     };
     let document = Document {
         id: DocumentId::of("a"),

@@ -20,7 +20,12 @@ pub fn parsed(name: &str, media_type: Option<&str>, bytes: &[u8]) {
         Ok(document) => {
             whole(&document);
             for (target_bytes, context) in [(1_800, true), (400, false)] {
-                cut(&document, Chunking { target_bytes, context });
+                let chunking = Chunking {
+                    target_bytes,
+                    context,
+                    ..Chunking::default()
+                };
+                cut(&document, chunking);
             }
         }
         Err(error) => {
@@ -73,5 +78,5 @@ pub fn cut(document: &Document, chunking: Chunking) {
     }
     let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     assert_eq!(letters(&joined), letters(&document.text));
-    assert_eq!(chunk::renamed(document, chunks.clone(), chunking), chunks);
+    assert_eq!(chunk::renamed(document, chunks.clone(), chunking, &[]), chunks);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use indexer::chunk::Chunking;
+use indexer::chunk::{self, Chunking};
 use indexer::fingerprint;
 use tokio::time::Instant;
 
@@ -224,6 +224,9 @@ impl IngestRun {
 
 fn texts(parsed: &Parsed, chunking: Chunking) -> impl Iterator<Item = String> + '_ {
     let title = &parsed.document.title;
-    let chunks = parsed.chunks.iter();
-    chunks.map(move |chunk| chunking.embedded(title, &chunk.heading_path, &chunk.text))
+    let sentences = &parsed.ticket.sentences;
+    parsed.chunks.iter().map(move |chunk| {
+        let sentence = sentences.get(chunk.ordinal as usize).and_then(Option::as_ref);
+        chunking.embedded(title, &chunk.heading_path, &chunk::situated(sentence, &chunk.text))
+    })
 }

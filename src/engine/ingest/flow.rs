@@ -14,8 +14,8 @@ use super::IngestRun;
 use super::embed::{Group, Made};
 use super::publish::Ready;
 use super::take::{Parsed, Parsing};
-use crate::engine::parsers;
 use crate::engine::rerank::Indexed;
+use crate::engine::situate::Situated;
 use crate::error::{Error, Result};
 use crate::index::TextHash;
 use crate::store::JobError;
@@ -64,7 +64,7 @@ pub(super) struct Flow {
 /// What has come about.
 pub(super) enum Moved {
     /// Of the first that was being parsed.
-    Parsed(Box<parsers::Parsed>),
+    Parsed(Box<Situated>),
     /// Of the group at that place.
     Embedded(usize, Vec<Indexed>),
     /// What could not be published.

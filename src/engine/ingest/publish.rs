@@ -109,8 +109,16 @@ impl Publication {
         let engine = Arc::clone(&self.engine);
         let _turn = engine.publishing().lock().await;
         let (accepted, name) = (&self.accepted, self.collection.name());
-        self.ready
-            .retain(|one| !accepted.is_removed(name, one.replacement.document.id));
+        let is_removed = |one: &mut Ready| accepted.is_removed(name, one.replacement.document.id);
+        let removed: Vec<DocumentId> = self
+            .ready
+            .extract_if(.., is_removed)
+            .map(|one| one.replacement.document.id)
+            .collect();
+        if !removed.is_empty() {
+            // What was written of it since.
+            engine.store().erase_documents(name, &removed).await?;
+        }
         let mut refused = self.drop_hidden();
         refused.extend(self.drop_stale());
         // Only now: nobody changes a document while this is held.
@@ -165,7 +173,8 @@ impl Publication {
         if let Some(patched) = before.and_then(|before| before.patched) {
             replacement.document.patch(patched.patch);
             let chunks = std::mem::take(&mut replacement.chunks);
-            replacement.chunks = chunk::renamed(&replacement.document, chunks, self.engine.chunking());
+            let (chunking, sentences) = (self.engine.chunking(), &ticket.sentences);
+            replacement.chunks = chunk::renamed(&replacement.document, chunks, chunking, sentences);
         }
         Ok(())
     }

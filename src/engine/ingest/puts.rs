@@ -146,7 +146,7 @@ impl IngestRun {
             let _turn = self.turn().await?;
             self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
             if !known {
-                self.known = self.engine.known(&self.collection).await?;
+                self.learn().await?;
                 known = true;
             }
             if self.batch(batch).await? {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::flow::{self, Task};
 use super::{IngestRun, Put, hidden, stale};
 use crate::engine::changes::Change;
-use crate::engine::parsers;
+use crate::engine::situate::{Situated, situate};
 use crate::error::Result;
 use crate::store::{ErrorKind, JobError};
 use crate::types::Expected;
@@ -24,11 +24,13 @@ pub(super) struct Ticket {
     pub line: Option<u64>,
     /// Of the file.
     pub bytes: u64,
+    /// Those that a model wrote of its chunks, in their order.
+    pub sentences: Vec<Option<String>>,
 }
 
 /// An item that is being parsed.
 pub(super) struct Parsing {
-    pub task: Task<parsers::Parsed>,
+    pub task: Task<Situated>,
     ticket: Ticket,
     print: String,
     /// The fingerprint that stood in its place.
@@ -71,7 +73,7 @@ impl IngestRun {
             let error = JobError::new(ErrorKind::Hidden, &uri, hidden(&uri));
             return self.refuse(error, line, bytes).await;
         }
-        let print = fingerprint::of(&item, self.engine.chunking());
+        let print = fingerprint::of(&item, self.chunking);
         let (change, before) = self.known.take(&uri, &print);
         if !expected.admits(before.as_deref()) {
             let error = JobError::new(ErrorKind::Version, &uri, stale(before.as_deref()));
@@ -90,13 +92,18 @@ impl IngestRun {
         }
         self.until(|flow| !flow.is_full(bytes as usize + OVERHEAD)).await?;
         let (engine, own) = (self.engine.clone(), print.clone());
-        let task = flow::begin(async move { engine.parsers().parse(item, own, engine.chunking()).await });
+        let (chunking, situator) = (self.chunking, self.situator.clone());
+        let task = flow::begin(async move {
+            let parsed = engine.parsers().parse(item, own, chunking).await?;
+            situate(situator, parsed, chunking).await
+        });
         let ticket = Ticket {
             uri,
             change,
             expected,
             line,
             bytes,
+            sentences: Vec::new(),
         };
         self.flow.parsing.push_back(Parsing {
             task,
@@ -109,12 +116,16 @@ impl IngestRun {
     }
 
     /// What came of the first item that was being parsed.
-    pub(super) fn parsed(&mut self, parsed: parsers::Parsed) -> Result<()> {
+    pub(super) fn parsed(&mut self, situated: Situated) -> Result<()> {
         let Some(one) = self.flow.parsing.pop_front() else {
             return Ok(());
         };
-        let ticket = one.ticket;
-        let (kind, mut detail) = match parsed {
+        let mut ticket = one.ticket;
+        ticket.sentences = situated.sentences;
+        if let Some(record) = &mut self.record.context_sentences {
+            record.add(situated.record);
+        }
+        let (kind, mut detail) = match situated.parsed {
             Ok((document, chunks)) => {
                 self.quarantine.release(&ticket.uri)?;
                 self.keep_tag(&ticket.uri, one.tag);

@@ -207,6 +207,7 @@ mod tests {
                 vector: vec![1.0],
                 metadata,
                 principals: Vec::new(),
+                tokens: Vec::new(),
             };
             let operations = fields.missing(&[point]).unwrap();
             let named = operations.iter().map(|operation| match operation {

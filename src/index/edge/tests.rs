@@ -14,6 +14,7 @@ fn point(number: u16, group: u16) -> Point {
         vector: (0..DIMENSION as u16).map(bump).collect(),
         metadata: serde_json::from_value(json!({"group": group})).unwrap(),
         principals: if number == 3 { vec!["board".into()] } else { Vec::new() },
+        tokens: Vec::new(),
     }
 }
 

@@ -6,13 +6,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::edge::EdgeStore;
-use super::super::qdrant::QdrantStore;
+use super::super::qdrant::{QdrantStore, Server};
 use super::super::vectors::{Point, VectorStore};
 use super::double::Double;
 use super::{DIMENSION, anything, axis, everyone};
+use crate::config::Secret;
 use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 
-fn id(number: u128) -> ChunkId {
+pub fn id(number: u128) -> ChunkId {
     ChunkId(Uuid::from_u128(number))
 }
 
@@ -22,15 +23,34 @@ pub fn point(number: u128, at: usize, kind: &str, principals: &[&str]) -> Point 
         vector: axis(at),
         metadata: Metadata::from([("kind".to_owned(), json!(kind))]),
         principals: principals.iter().map(|&name| name.to_owned()).collect(),
+        tokens: Vec::new(),
     }
 }
 
 /// A collection of the real server that `QDRANT_URL` names.
 pub fn named(collection: &str) -> Option<Arc<QdrantStore>> {
-    let url = std::env::var("QDRANT_URL").ok()?;
-    Some(Arc::new(
-        QdrantStore::connect(&url, None, collection, DIMENSION).unwrap(),
-    ))
+    Some(connected(&at(std::env::var("QDRANT_URL").ok()?), collection))
+}
+
+/// And one that keeps tokens, too.
+pub fn named_with_tokens(collection: &str) -> Option<Arc<QdrantStore>> {
+    let server = Server {
+        tokens: true,
+        ..at(std::env::var("QDRANT_URL").ok()?)
+    };
+    Some(connected(&server, collection))
+}
+
+fn at(url: String) -> Server {
+    Server {
+        url,
+        api_key: None,
+        tokens: false,
+    }
+}
+
+fn connected(server: &Server, collection: &str) -> Arc<QdrantStore> {
+    Arc::new(QdrantStore::connect(server, collection, DIMENSION).unwrap())
 }
 
 fn ids(hits: &[Hit]) -> Vec<ChunkId> {
@@ -38,7 +58,7 @@ fn ids(hits: &[Hit]) -> Vec<ChunkId> {
 }
 
 /// The promises of `VectorStore`; `store` is empty before and after.
-async fn contract(store: &dyn VectorStore) {
+pub async fn contract(store: &dyn VectorStore) {
     assert!(store.ids().await.unwrap().is_empty(), "the store is not empty");
     assert!(
         store
@@ -147,7 +167,11 @@ async fn a_qdrant_server_keeps_the_contract() {
 
 #[tokio::test]
 async fn an_absent_server_is_an_error_without_its_url() {
-    let store = QdrantStore::connect("http://127.0.0.1:1", Some("secret-key"), "none", DIMENSION).unwrap();
+    let server = Server {
+        api_key: Some(Secret::from("secret-key".to_owned())),
+        ..at("http://127.0.0.1:1".to_owned())
+    };
+    let store = connected(&server, "none");
     let error = store.ids().await.unwrap_err().to_string();
     assert!(!error.contains("secret") && !error.contains("127.0.0.1"), "{error}");
 }

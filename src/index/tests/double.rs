@@ -2,11 +2,13 @@
 //! Calls are told apart by their path; the server traits would want all of their 45 methods written out.
 
 mod shards;
+mod vectors;
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use ::qdrant_client::qdrant::vectors_config::Config;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,7 +22,8 @@ use tonic_prost::{ProstCodec, prost};
 use tower::service_fn;
 
 use super::DIMENSION;
-use crate::index::qdrant::QdrantStore;
+use crate::config::Secret;
+use crate::index::qdrant::{QdrantStore, Server as Named};
 use shards::{Answer, Shards};
 
 /// Without it nothing is answered.
@@ -73,15 +76,36 @@ impl Double {
         Arc::new(self.connect(KEY, collection, DIMENSION))
     }
 
+    /// Such a client where the server keeps tokens, too.
+    pub(crate) fn with_tokens(&self, collection: &str) -> Arc<QdrantStore> {
+        let named = Named {
+            tokens: true,
+            ..self.named(KEY)
+        };
+        Arc::new(QdrantStore::connect(&named, collection, DIMENSION).unwrap())
+    }
+
     /// A client with that key for vectors of that many numbers.
     pub(super) fn connect(&self, key: &str, collection: &str, dimension: usize) -> QdrantStore {
-        let url = format!("http://{}", self.port.local_addr().unwrap());
-        QdrantStore::connect(&url, Some(key), collection, dimension).unwrap()
+        QdrantStore::connect(&self.named(key), collection, dimension).unwrap()
+    }
+
+    fn named(&self, key: &str) -> Named {
+        Named {
+            url: format!("http://{}", self.port.local_addr().unwrap()),
+            api_key: Some(Secret::from(key.to_owned())),
+            tokens: false,
+        }
     }
 
     /// From now on answers that call with that error; none ends it.
-    pub(super) fn refuse(&self, refusal: Option<(&'static str, Status)>) {
+    pub(crate) fn refuse(&self, refusal: Option<(&'static str, Status)>) {
         *self.shards.refusal.lock().unwrap() = refusal;
+    }
+
+    /// What the collection was made to keep.
+    pub(super) fn kept(&self, collection: &str) -> Config {
+        self.shards.kept(collection)
     }
 
     /// The fields of the collection that have a keyword index.
@@ -115,6 +139,7 @@ async fn answer(shards: Arc<Shards>, request: http::Request<Body>) -> Result<htt
         "/qdrant.Points/Upsert" => unary(shards, request, Shards::upsert).await,
         "/qdrant.Points/Delete" => unary(shards, request, Shards::delete).await,
         "/qdrant.Points/Query" => unary(shards, request, Shards::query).await,
+        "/qdrant.Points/QueryBatch" => unary(shards, request, Shards::query_batch).await,
         "/qdrant.Points/Scroll" => unary(shards, request, Shards::scroll).await,
         "/qdrant.Points/Count" => unary(shards, request, Shards::count).await,
         _ => Status::unimplemented(path).into_http(),

@@ -8,15 +8,16 @@ use ::qdrant_client::qdrant::condition::ConditionOneOf;
 use ::qdrant_client::qdrant::r#match::MatchValue;
 use ::qdrant_client::qdrant::point_id::PointIdOptions;
 use ::qdrant_client::qdrant::points_selector::PointsSelectorOneOf;
-use ::qdrant_client::qdrant::vectors::VectorsOptions;
 use ::qdrant_client::qdrant::vectors_config::Config;
 use ::qdrant_client::qdrant::with_payload_selector::SelectorOptions;
 use ::qdrant_client::qdrant::*;
-use qdrant_edge::{EdgeConfig, EdgeShard, EdgeVectorParams, FieldIndexOperations, PointInsertOperations};
+use qdrant_edge::{EdgeShard, FieldIndexOperations, PointInsertOperations};
 use qdrant_edge::{PointOperations, UpdateOperation, WithPayloadInterface, WithVector};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tonic::Status;
+
+use super::vectors;
 
 pub type Answer<T> = Result<T, Status>;
 
@@ -25,7 +26,7 @@ const LIMIT: usize = 10;
 
 pub struct Shards {
     /// Shards with the parameters they were made with. Before `folder`, since they flush when they are dropped.
-    open: Mutex<BTreeMap<String, (EdgeShard, VectorParams)>>,
+    open: Mutex<BTreeMap<String, (EdgeShard, Config)>>,
     folder: TempDir,
     /// The end of the path of a call, and what it is answered with.
     pub refusal: Mutex<Option<(&'static str, Status)>>,
@@ -54,9 +55,9 @@ impl Shards {
 
     pub fn get(&self, asked: GetCollectionInfoRequest) -> Answer<GetCollectionInfoResponse> {
         let name = asked.collection_name;
-        let params = self.on(&name, |_, params| Ok(*params))?;
+        let config = self.on(&name, |_, config| Ok(config.clone()))?;
         let params = CollectionParams {
-            vectors_config: Some(Config::Params(params).into()),
+            vectors_config: Some(config.into()),
             ..CollectionParams::default()
         };
         let config = CollectionConfig {
@@ -75,21 +76,17 @@ impl Shards {
 
     pub fn create(&self, asked: CreateCollection) -> Answer<CollectionOperationResponse> {
         let name = asked.collection_name;
-        let Some(Config::Params(params)) = asked.vectors_config.and_then(|vectors| vectors.config) else {
-            return Err(Status::unimplemented("several vectors a point"));
+        let Some(config) = asked.vectors_config.and_then(|vectors| vectors.config) else {
+            return Err(Status::invalid_argument("no vectors"));
         };
-        if params.distance() != Distance::Cosine {
-            return Err(Status::unimplemented("another distance than cosine"));
-        }
         let mut open = self.open.lock().unwrap();
         if open.contains_key(&name) {
             return Err(Status::already_exists(format!("Collection `{name}` already exists!")));
         }
         let folder = self.folder.path().join(&name);
         std::fs::create_dir(&folder)?;
-        let vectors = EdgeVectorParams::builder(params.size as usize, qdrant_edge::Distance::Cosine).build();
-        let shard = EdgeShard::new(&folder, EdgeConfig::builder().vector("", vectors).build()).map_err(failed)?;
-        open.insert(name, (shard, params));
+        let shard = EdgeShard::new(&folder, vectors::config(&config)?).map_err(failed)?;
+        open.insert(name, (shard, config));
         Ok(CollectionOperationResponse {
             result: true,
             time: 0.0,
@@ -124,13 +121,7 @@ impl Shards {
     }
 
     pub fn query(&self, asked: QueryPoints) -> Answer<QueryResponse> {
-        let Some(query::Variant::Nearest(VectorInput {
-            variant: Some(vector_input::Variant::Dense(vector)),
-        })) = asked.query.and_then(|query| query.variant)
-        else {
-            return Err(Status::unimplemented("another query than for the nearest"));
-        };
-        let nearest = qdrant_edge::QueryEnum::Nearest(qdrant_edge::NamedQuery::default_dense(vector.data));
+        let nearest = qdrant_edge::QueryEnum::Nearest(vectors::nearest(asked.query, asked.using)?);
         let request = qdrant_edge::QueryRequest {
             prefetches: Vec::new(),
             query: Some(qdrant_edge::ScoringQuery::Vector(nearest)),
@@ -155,6 +146,15 @@ impl Shards {
         Ok(QueryResponse {
             result: result.collect(),
             ..QueryResponse::default()
+        })
+    }
+
+    pub fn query_batch(&self, asked: QueryBatchPoints) -> Answer<QueryBatchResponse> {
+        let answers = asked.query_points.into_iter().map(|query| self.query(query));
+        let result = answers.map(|answer| Ok(BatchResult { result: answer?.result }));
+        Ok(QueryBatchResponse {
+            result: result.collect::<Answer<Vec<_>>>()?,
+            ..QueryBatchResponse::default()
         })
     }
 
@@ -191,6 +191,11 @@ impl Shards {
         })
     }
 
+    /// What the collection was made to keep.
+    pub fn kept(&self, collection: &str) -> Config {
+        self.on(collection, |_, config| Ok(config.clone())).unwrap()
+    }
+
     /// The fields with an index.
     pub fn indexed(&self, collection: &str) -> Vec<String> {
         let info = self.on(collection, |shard, _| Ok(shard.info())).unwrap();
@@ -206,15 +211,15 @@ impl Shards {
         Ok(PointsOperationResponse::default())
     }
 
-    fn on<T>(&self, name: &str, work: impl FnOnce(&EdgeShard, &VectorParams) -> Answer<T>) -> Answer<T> {
+    fn on<T>(&self, name: &str, work: impl FnOnce(&EdgeShard, &Config) -> Answer<T>) -> Answer<T> {
         let open = self.open.lock().unwrap();
         let absent = || Status::not_found(format!("Collection `{name}` doesn't exist!"));
-        let (shard, params) = open.get(name).ok_or_else(absent)?;
-        work(shard, params)
+        let (shard, config) = open.get(name).ok_or_else(absent)?;
+        work(shard, config)
     }
 }
 
-fn failed(cause: impl std::fmt::Display) -> Status {
+pub fn failed(cause: impl std::fmt::Display) -> Status {
     Status::internal(cause.to_string())
 }
 
@@ -235,14 +240,9 @@ fn client_id(id: qdrant_edge::PointId) -> PointId {
 
 fn point(point: PointStruct) -> Answer<qdrant_edge::PointStruct> {
     let id = engine_id(&point.id.unwrap_or_default())?;
-    let Some(VectorsOptions::Vector(vector)) = point.vectors.and_then(|vectors| vectors.vectors_options) else {
-        return Err(Status::unimplemented("several vectors a point"));
-    };
-    let Some(vector::Vector::Dense(vector)) = vector.vector else {
-        return Err(Status::unimplemented("another vector than a dense one"));
-    };
+    let vectors = vectors::of(point.vectors.and_then(|vectors| vectors.vectors_options))?;
     let payload = Value::from(Payload::from(point.payload));
-    Ok(qdrant_edge::PointStruct::new(id, vector.data, payload))
+    Ok(qdrant_edge::PointStruct::new(id, vectors, payload))
 }
 
 fn with_payload(selector: Option<WithPayloadSelector>) -> WithPayloadInterface {
