@@ -31,6 +31,8 @@ use crate::types::{ChunkId, Filter, Hit, Metadata, Reader};
 const PAGE: usize = 1_000;
 /// Fetched beyond `k`, so that equal scores at the end are cut by id.
 const SPARE: usize = 16;
+/// Proposed beyond `k`, for those that are removed meanwhile.
+const FEW: usize = 4;
 /// So many are proposed for each that is wanted where a filter admits some only.
 const FILTERED: usize = 4;
 
@@ -243,7 +245,8 @@ impl Inner {
             ..request(vector, condition::of(&relaxed, reader)?, limit, beam)
         };
         let unchecked = (!same).then_some(filter);
-        let wanted = if asked.filter.is_some() { k * FILTERED } else { limit };
+        let all = same && asked.filter.is_none();
+        let wanted = if all { k + FEW } else { k * FILTERED };
         if beam == Beam::Bits
             && let Some(proposed) = self.proposed(vector, wanted)
         {
