@@ -255,7 +255,8 @@ impl Inner {
             ..request(vector, condition::of(&relaxed, reader)?, limit, beam)
         };
         let unchecked = (!same).then_some(filter);
-        let wanted = if asked.filter.is_some() { k * FILTERED } else { k + FEW };
+        let all = same && asked.filter.is_none();
+        let wanted = if all { k + FEW } else { k * FILTERED };
         if beam == Beam::Bits
             && let Some(proposed) = self.proposed(vector, wanted)
         {

@@ -21,6 +21,8 @@ const THREADS: usize = 2;
 const MEMORY_BYTES: usize = 50_000_000;
 /// A query looks into each of them.
 const MOST_SEGMENTS: usize = 8;
+/// A segment is left alone while all smaller ones together are so many times smaller.
+const FEWER: u64 = 4;
 /// Merges of one compaction, if documents go on being removed.
 const MOST_ROUNDS: usize = 1_000;
 
@@ -234,15 +236,15 @@ impl Writer {
     }
 }
 
-/// The segments from the first that is not larger than all smaller ones together: so few are left, and a chunk is
-/// written again a logarithmic number of times at most.
+/// The segments from the first that is not `FEWER` times as large as all smaller ones together: so few are left, and a
+/// chunk is written again a logarithmic number of times at most.
 fn too_small(mut segments: Vec<SegmentMeta>) -> Vec<SegmentMeta> {
     segments.sort_by_key(|segment| (std::cmp::Reverse(segment.num_docs()), segment.id()));
     let mut smaller: u64 = segments.iter().map(|segment| u64::from(segment.num_docs())).sum();
     let first = segments.iter().position(|segment| {
         let own = u64::from(segment.num_docs());
         smaller -= own;
-        own <= smaller
+        own <= FEWER * smaller
     });
     segments.split_off(first.unwrap_or(segments.len()))
 }

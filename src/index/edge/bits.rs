@@ -127,7 +127,10 @@ impl Bits {
         );
         let mut scored = products(&self.codes, &self.scales, &asked, &likely);
         if scored.len() > k {
-            scored.select_nth_unstable_by(k, |left, right| right.0.total_cmp(&left.0).then(left.1.cmp(&right.1)));
+            let id = |row: u32| self.ids[row as usize];
+            scored.select_nth_unstable_by(k, |left, right| {
+                right.0.total_cmp(&left.0).then_with(|| id(left.1).cmp(&id(right.1)))
+            });
             scored.truncate(k);
         }
         scored.into_iter().map(|(_, row)| self.ids[row as usize]).collect()

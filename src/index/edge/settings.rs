@@ -41,8 +41,7 @@ pub(super) fn config(dimension: usize, beam: Beam) -> EdgeConfig {
     let bytes = ScalarQuantizationConfig {
         r#type: ScalarType::Int8,
         quantile: Some(0.99),
-        // Short forms of our own take their place.
-        always_ram: Some(beam != Beam::Bits),
+        always_ram: Some(true),
     };
     let params = EdgeVectorParams::builder(dimension, Distance::Cosine)
         .on_disk(true)
