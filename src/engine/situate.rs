@@ -1,9 +1,11 @@
 //! Context sentences: a model writes of each chunk where in its document it stands and what it is about. The sentence is
 //! embedded with the chunk; it is no text of the document, so nobody is shown it and nothing cites it.
 
+mod writers;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use indexer::chunk::{self, Chunking};
@@ -15,12 +17,13 @@ use uuid::Uuid;
 use crate::engine::parsers::Parsed;
 use crate::engine::prompt::{self, Surroundings};
 use crate::engine::{Engine, expand};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::routes::RouteKind;
 use crate::gateway::{ChatModel, selector};
 use crate::index::Collection;
 use crate::store::{SentenceRecord, Store};
 use crate::types::{Chunk, Context, Document, Message, Prompt};
+pub(super) use writers::Writers;
 
 /// What the model is given of the document beside the passage, in bytes.
 const OUTLINE_BYTES: usize = 1_000;
@@ -34,8 +37,6 @@ const MAX_TOKENS: usize = 128;
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Sentences that are asked for at once, in a run.
 const AT_ONCE: usize = 4;
-/// After so many failures in a row nothing more is asked in this run.
-const MOST_FAILURES: usize = 8;
 /// Sentences of a run that are at hand for other documents which say the same.
 const AT_HAND: u64 = 10_000;
 
@@ -49,7 +50,7 @@ pub(super) struct Situator {
     places: Semaphore,
     /// Chunks that may still be asked for.
     left: AtomicU64,
-    failures: AtomicUsize,
+    writers: Arc<Writers>,
     /// By key: equal chunks that are on their way at the same time are asked for once.
     written: Cache<String, String>,
 }
@@ -81,7 +82,7 @@ impl Engine {
             route: set.route,
             places: Semaphore::new(AT_ONCE),
             left: AtomicU64::new(set.chunks),
-            failures: AtomicUsize::new(0),
+            writers: Arc::clone(&self.writers),
             written: Cache::new(AT_HAND),
         }))
     }
@@ -179,10 +180,7 @@ impl Situator {
     async fn ask(&self, messages: Vec<Message>) -> Result<String> {
         let _place = self.places.acquire().await;
         let model = self.model.clone()?;
-        if self.failures.load(Ordering::Relaxed) >= MOST_FAILURES {
-            let detail = format!("the model failed {MOST_FAILURES} times in a row and was not asked again");
-            return Err(Error::Unavailable(detail));
-        }
+        self.writers.check(&self.route, Instant::now())?;
         let one_less = |left: u64| left.checked_sub(1);
         if self
             .left
@@ -193,17 +191,11 @@ impl Situator {
             return Err(Error::Unavailable(detail.to_owned()));
         }
         let written = tokio::time::timeout(PATIENCE, written(&model, messages)).await;
-        let late = || {
-            Err(Error::Unavailable(format!(
-                "no sentence within {} s",
-                PATIENCE.as_secs()
-            )))
-        };
-        let written = written.unwrap_or_else(|_| late());
-        match &written {
-            Ok(_) => self.failures.store(0, Ordering::Relaxed),
-            Err(_) => drop(self.failures.fetch_add(1, Ordering::Relaxed)),
-        }
+        let written = written.unwrap_or_else(|_| {
+            let detail = format!("no sentence within {} s", PATIENCE.as_secs());
+            Err(Error::upstream(UpstreamKind::TimedOut, None, detail))
+        });
+        self.writers.note(&self.route, &written, Instant::now());
         written
     }
 }

@@ -133,6 +133,7 @@ impl Engine {
         let collection = self.collection(collection)?;
         if let Some(route) = change["context_sentences"]["route"].as_str() {
             self.writer_of_sentences(route)?;
+            self.writers.forget();
         }
         blocking(move || collection.change_settings(change)).await
     }

@@ -135,6 +135,23 @@ async fn a_model_that_fails_costs_the_sentence_alone() {
 }
 
 #[tokio::test]
+async fn a_model_that_hangs_holds_up_one_job_alone() {
+    let app = TestApp::indexed().await;
+    written_by(&app, "silent").await;
+    assert_eq!(sentences(&leave(&app, "one.md").await), [0, 0, 1]);
+    let asked = app.upstream.requests().len();
+    let job = leave(&app, "two.md").await;
+    assert_eq!(sentences(&job), [0, 0, 1]);
+    let fault = job["context_sentences"]["fault"].as_str().unwrap();
+    assert!(fault.contains("did not answer in time"), "{fault}");
+    assert_eq!(app.upstream.requests().len(), asked);
+    // Who sets it again says that it is mended.
+    written_by(&app, "silent").await;
+    leave(&app, "three.md").await;
+    assert!(app.upstream.requests().len() > asked);
+}
+
+#[tokio::test]
 async fn what_is_missing_is_asked_for_at_the_next_run() {
     let app = TestApp::start().await;
     app.put(json!({ "uri": "first.md", "text": "words" })).await;
