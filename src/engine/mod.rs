@@ -151,7 +151,7 @@ pub struct Engine {
     publishing: tokio::sync::Mutex<()>,
     removals: removals::Removals,
     wishes: wishes::Wishes,
-    /// How those that write sentences of chunks fared of late.
+    /// Those that write sentences of chunks.
     writers: Arc<situate::Writers>,
     /// How jobs ended whose end could not be written down.
     unwritten: RwLock<BTreeMap<String, JobRecord>>,
@@ -277,7 +277,7 @@ impl Engine {
             buckets: self.parts.buckets.clone(),
             chunking: self
                 .collection(collection)
-                .map_or(self.chunking(), |open| self.chunking_of(&open)),
+                .map_or(self.chunking(), |open| self.chunking_of(&open.settings())),
         }
     }
 

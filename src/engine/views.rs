@@ -133,6 +133,8 @@ impl Engine {
         let collection = self.collection(collection)?;
         if let Some(route) = change["context_sentences"]["route"].as_str() {
             self.writer_of_sentences(route)?;
+        }
+        if change.get("context_sentences").is_some() {
             self.writers.forget();
         }
         blocking(move || collection.change_settings(change)).await

@@ -1,8 +1,11 @@
-//! How the models that write sentences fared of late: each call to one that hangs would hold up all jobs.
+//! What of writing sentences outlives a run: how the models fared of late, since each call to one that hangs would hold up
+//! all jobs, and what they wrote for documents that are not published yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use moka::future::Cache;
 
 use crate::error::{Error, Result, UpstreamKind};
 
@@ -11,9 +14,29 @@ const MOST_FAILURES: usize = 8;
 /// How long.
 const REST: Duration = Duration::from_mins(5);
 
-/// By route. It outlives the runs.
-#[derive(Default)]
-pub(in crate::engine) struct Writers(Mutex<BTreeMap<String, Fared>>);
+/// Sentences that are at hand, and how long.
+const AT_HAND: u64 = 10_000;
+const KEPT: Duration = Duration::from_hours(1);
+
+/// Those that write sentences, and what they wrote.
+pub(in crate::engine) struct Writers {
+    /// By route.
+    routes: Mutex<BTreeMap<String, Fared>>,
+    /// By key: equal chunks that are on their way at the same time are asked for once, also where a run is stopped.
+    pub written: Cache<String, String>,
+    /// Collections that were looked through for sentences of no document.
+    swept: Mutex<BTreeSet<String>>,
+}
+
+impl Default for Writers {
+    fn default() -> Self {
+        Self {
+            routes: Mutex::default(),
+            written: Cache::builder().max_capacity(AT_HAND).time_to_live(KEPT).build(),
+            swept: Mutex::default(),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Fared {
@@ -54,13 +77,20 @@ impl Writers {
         }
     }
 
-    /// Somebody has looked after them: all may be asked.
+    /// Something else is set: all may be asked, and asked again.
     pub fn forget(&self) {
         self.routes().clear();
+        self.written.invalidate_all();
+    }
+
+    /// Whether the collection is still to be looked through for what a crash left; told once.
+    pub fn is_unswept(&self, collection: &str) -> bool {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        swept.insert(collection.to_owned())
     }
 
     fn routes(&self) -> MutexGuard<'_, BTreeMap<String, Fared>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
