@@ -124,7 +124,11 @@ mod tests {
 
     #[test]
     fn an_item_is_what_the_index_makes_of_it() {
-        let mut known = known(&[("a", "1"), ("b", "2"), ("c", "2"), ("d", "3"), ("l", "5")], &["d"], &["b", "c"]);
+        let mut known = known(
+            &[("a", "1"), ("b", "2"), ("c", "2"), ("d", "3"), ("l", "5")],
+            &["d"],
+            &["b", "c"],
+        );
         let mut check = |uri: &str, print: &str, expected: Change| assert_eq!(known.take(uri, print).0, expected);
         check("a", "1", Change::Unchanged);
         check("a", "4", Change::Changed);

@@ -208,9 +208,7 @@ impl Situator {
         let _place = self.places.acquire().await;
         let model = self.writer()?;
         let one_less = |left: u64| left.checked_sub(1);
-        let taken = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
         taken.map_err(|_| spent())?;
         let messages = prompt::situation(&surroundings(document, chunk))?;
         let written = tokio::time::timeout(PATIENCE, written(model, messages)).await;

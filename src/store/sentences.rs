@@ -105,7 +105,9 @@ impl Store {
 
     /// Takes sentences that were replaced or forgotten off the disk, if there are any; whoever erases documents has done so.
     pub async fn tidy_sentences(&self) -> Result<()> {
-        if self.erased.swap(false, Ordering::Relaxed) && !self.empty_log("cannot take context sentences off the disk").await? {
+        if self.erased.swap(false, Ordering::Relaxed)
+            && !self.empty_log("cannot take context sentences off the disk").await?
+        {
             self.erased.store(true, Ordering::Relaxed);
         }
         Ok(())

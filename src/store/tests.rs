@@ -328,7 +328,10 @@ async fn sentences_of_no_document_go_from_the_disk_too() {
     store.replace_sentences("default", &both).await.expect("kept");
     let without = store.without_sentences("default").await.expect("read");
     assert_eq!(without, [(kept.to_string(), 1), (stray.to_string(), 1)].into());
-    store.retain_sentences("default", |document| document == kept).await.expect("forgotten");
+    store
+        .retain_sentences("default", |document| document == kept)
+        .await
+        .expect("forgotten");
     assert_eq!(store.sentences("default", kept).await.expect("read").len(), 2);
     assert!(store.sentences("default", stray).await.expect("read").is_empty());
     store.tidy_sentences().await.expect("tidied");

@@ -18,7 +18,21 @@ async fn chunk(app: &TestApp, uri: &str) -> ChunkId {
     };
     let query = Query::parse(input, Reader::Everything).unwrap();
     let found = app.engine.search(&query).await.unwrap().passages;
-    found.iter().find(|passage| passage.document.uri == uri).unwrap().chunk.id
+    found
+        .iter()
+        .find(|passage| passage.document.uri == uri)
+        .unwrap()
+        .chunk
+        .id
+}
+
+/// Waits until the model was asked so often.
+async fn asked(app: &TestApp, often: usize) {
+    eventually(async || {
+        tokio::task::yield_now().await;
+        (app.upstream.requests().len() == often).then_some(())
+    })
+    .await;
 }
 
 async fn rename(app: &TestApp, uri: &str, title: &str) {
@@ -69,7 +83,7 @@ async fn a_change_of_facts_knows_what_was_embedded_whatever_is_on_its_way() {
     let second = json!({ "uri": "leave.md", "text": "# Leave\n\nFive days may be carried over." });
     let (_, second) = app.post("/v1/documents", &second).await;
     let path = format!("/v1/jobs/{}", second["job"].as_str().unwrap());
-    eventually(async || (app.upstream.requests().len() == 2).then_some(())).await;
+    asked(&app, 2).await;
     // There and back again.
     for title in ["Days off", "Leave"] {
         rename(&app, "leave.md", title).await;
@@ -101,13 +115,17 @@ async fn what_was_replaced_or_never_came_to_be_is_not_on_the_disk() {
     gate.add_permits(1);
     leave(&app, "leave.md").await;
     // A job is done before it tidies up.
-    eventually(async || (!is_on_disk(&app)).then_some(())).await;
+    eventually(async || {
+        tokio::task::yield_now().await;
+        (!is_on_disk(&app)).then_some(())
+    })
+    .await;
 
     written_by(&app, "situating").await;
     let second = json!({ "uri": "other.md", "text": "# Leave\n\nFive days may be carried over." });
     let (_, second) = app.post("/v1/documents", &second).await;
     let path = format!("/v1/jobs/{}", second["job"].as_str().unwrap());
-    eventually(async || (app.upstream.requests().len() == 2).then_some(())).await;
+    asked(&app, 2).await;
     let cancelling = app.request("POST", &format!("{path}/cancel")).bearer_auth("operator");
     assert_eq!(cancelling.send().await.unwrap().status(), 200);
     assert_eq!(app.get(&path).await.1["state"], "cancelled");

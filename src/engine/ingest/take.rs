@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indexer::fingerprint;
-use indexer::types::{Chunk, Document, DocumentId};
+use indexer::types::{Chunk, Document, DocumentId, Item};
 use tokio::time::Instant;
 
 use super::flow::{self, Task};
@@ -102,17 +102,7 @@ impl IngestRun {
             return self.refuse(error, line, bytes).await;
         }
         self.until(|flow| !flow.is_full(bytes as usize + OVERHEAD)).await?;
-        let (engine, own) = (self.engine.clone(), print.clone());
-        let (chunking, situator) = (self.chunking, self.situator.clone());
-        let weight = Arc::new(AtomicUsize::new(bytes as usize + OVERHEAD));
-        let known = Arc::clone(&weight);
-        let task = flow::begin(async move {
-            let parsed = engine.parsers().parse(item, own, chunking).await?;
-            if let Ok((document, _)) = &parsed {
-                known.store(self::weight(document), Ordering::Relaxed);
-            }
-            situate(situator, parsed, chunking).await
-        });
+        let (task, weight) = self.parse(item, print.clone());
         let ticket = Ticket {
             uri,
             change,
@@ -131,6 +121,21 @@ impl IngestRun {
             tag,
         });
         self.tell().await
+    }
+
+    /// Begins to parse an item; what it weighs is known better once it is parsed.
+    fn parse(&self, item: Item, print: String) -> (Task<Situated>, Arc<AtomicUsize>) {
+        let weight = Arc::new(AtomicUsize::new(item.bytes.len() + OVERHEAD));
+        let known = Arc::clone(&weight);
+        let (engine, chunking, situator) = (self.engine.clone(), self.chunking, self.situator.clone());
+        let task = flow::begin(async move {
+            let parsed = engine.parsers().parse(item, print, chunking).await?;
+            if let Ok((document, _)) = &parsed {
+                known.store(self::weight(document), Ordering::Relaxed);
+            }
+            situate(situator, parsed, chunking).await
+        });
+        (task, weight)
     }
 
     /// What came of the first item that was being parsed.

@@ -54,7 +54,7 @@ impl Writers {
             Some((end, why)) => Err(Error::Unavailable(format!(
                 "the route `{route}` {why}, so it is not asked for {} s; mend it, and set `context_sentences` again to \
                  have it asked at once",
-                (end - now).as_secs() + 1
+                (end - now).as_secs_f64().ceil()
             ))),
             None => Ok(()),
         }
@@ -110,7 +110,10 @@ mod tests {
             writers.note("a", &failed(UpstreamKind::Failed), now);
         }
         let why = writers.check("a", now).unwrap_err().to_string();
-        assert!(why.contains("`a` failed 8 times in a row") && why.contains("301 s"), "{why}");
+        assert!(
+            why.contains("`a` failed 8 times in a row") && why.contains("300 s"),
+            "{why}"
+        );
         writers.check("b", now).unwrap();
         writers.check("a", now + REST).unwrap();
         // One more is enough, and one that is well ends it.
