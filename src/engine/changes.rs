@@ -16,6 +16,8 @@ pub(super) enum Change {
     Changed,
     /// It is what stood under this name, which is gone.
     Moved(String),
+    /// It is as it was, but sentences of its chunks are missing.
+    Lacking,
     /// It is as it was.
     Unchanged,
 }
@@ -26,16 +28,19 @@ pub(super) struct Known {
     prints: BTreeMap<String, String>,
     /// Those that are to be indexed again whatever they say.
     again: BTreeSet<String>,
+    /// Those of whose chunks sentences are missing.
+    lacking: BTreeSet<String>,
     /// Names that are gone from the source, by fingerprint.
     gone: BTreeMap<String, Vec<String>>,
 }
 
 impl Known {
-    /// The fingerprint of each document, and the names of those that are to be indexed again.
-    pub fn new(prints: BTreeMap<String, String>, again: BTreeSet<String>) -> Self {
+    /// The fingerprint of each document, the names of those that are to be indexed again, and of those that lack sentences.
+    pub fn new(prints: BTreeMap<String, String>, again: BTreeSet<String>, lacking: BTreeSet<String>) -> Self {
         Self {
             prints,
             again,
+            lacking,
             gone: BTreeMap::new(),
         }
     }
@@ -53,7 +58,9 @@ impl Known {
     pub fn take(&mut self, uri: &str, print: &str) -> (Change, Option<String>) {
         let before = self.prints.insert(uri.to_owned(), print.to_owned());
         let change = match &before {
-            Some(before) if before == print && !self.again.remove(uri) => Change::Unchanged,
+            Some(before) if before == print && self.again.remove(uri) => Change::Changed,
+            Some(before) if before == print && self.lacking.remove(uri) => Change::Lacking,
+            Some(before) if before == print => Change::Unchanged,
             Some(_) => Change::Changed,
             None => match self.gone.get_mut(print).and_then(Vec::pop) {
                 Some(from) => Change::Moved(from),
@@ -84,7 +91,8 @@ impl Known {
 
     /// Whether the index has what has that fingerprint under that name, and need not see it again.
     pub fn has(&self, uri: &str, print: &str) -> bool {
-        self.prints.get(uri).is_some_and(|known| known == print) && !self.again.contains(uri)
+        let is_whole = !self.again.contains(uri) && !self.lacking.contains(uri);
+        is_whole && self.prints.get(uri).is_some_and(|known| known == print)
     }
 
     /// How many of `gone` stand nowhere else in the source.
@@ -108,7 +116,7 @@ mod tests {
     fn known(prints: &[(&str, &str)], again: &[&str], gone: &[&str]) -> Known {
         let prints = prints.iter().map(|(uri, print)| ((*uri).into(), (*print).into()));
         let again = again.iter().map(|uri| (*uri).into());
-        let mut known = Known::new(prints.collect(), again.collect());
+        let mut known = Known::new(prints.collect(), again.collect(), ["l".to_owned()].into());
         let gone: Vec<String> = gone.iter().map(|uri| (*uri).into()).collect();
         known.set_gone(gone.iter());
         known
@@ -116,13 +124,19 @@ mod tests {
 
     #[test]
     fn an_item_is_what_the_index_makes_of_it() {
-        let mut known = known(&[("a", "1"), ("b", "2"), ("c", "2"), ("d", "3")], &["d"], &["b", "c"]);
+        let mut known = known(
+            &[("a", "1"), ("b", "2"), ("c", "2"), ("d", "3"), ("l", "5")],
+            &["d"],
+            &["b", "c"],
+        );
         let mut check = |uri: &str, print: &str, expected: Change| assert_eq!(known.take(uri, print).0, expected);
         check("a", "1", Change::Unchanged);
         check("a", "4", Change::Changed);
         check("a", "4", Change::Unchanged);
         check("d", "3", Change::Changed);
         check("d", "3", Change::Unchanged);
+        check("l", "5", Change::Lacking);
+        check("l", "5", Change::Unchanged);
         check("x", "2", Change::Moved("b".into()));
         check("y", "2", Change::Moved("c".into()));
         check("z", "2", Change::Added);
@@ -141,8 +155,8 @@ mod tests {
 
     #[test]
     fn what_is_to_be_indexed_again_is_not_had() {
-        let known = known(&[("a", "1"), ("b", "2")], &["b"], &[]);
-        assert!(known.has("a", "1"));
+        let known = known(&[("a", "1"), ("b", "2"), ("l", "5")], &["b"], &[]);
+        assert!(known.has("a", "1") && !known.has("l", "5"));
         assert!(!known.has("a", "2") && !known.has("b", "2") && !known.has("c", "1"));
     }
 

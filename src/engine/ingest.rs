@@ -2,6 +2,7 @@
 
 mod embed;
 mod flow;
+mod learn;
 mod outline;
 mod pace;
 mod publish;
@@ -9,7 +10,6 @@ mod puts;
 mod source;
 mod take;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +26,8 @@ use crate::engine::wishes::Wished;
 use crate::error::{Error, Result};
 use crate::index::Collection;
 use crate::index::work::blocking;
-use crate::store::{ErrorKind, JobRecord, JobState, SentenceRecord};
-use crate::types::{DocumentId, Reader};
+use crate::store::{ErrorKind, JobRecord, JobState};
+use crate::types::Reader;
 use flow::Flow;
 pub(crate) use outline::Ground;
 pub use outline::Indexing;
@@ -75,22 +75,6 @@ impl Engine {
         self.start(collection, ("index", Reader::Everything), work).await
     }
 
-    /// What there is in a collection, as a run finds it.
-    pub(super) async fn known(&self, collection: &Arc<Collection>) -> Result<Known> {
-        let prints = collection.fingerprints().await?;
-        let mut again = BTreeSet::new();
-        if self.wants_tokens() {
-            let collection = collection.clone();
-            again = blocking(move || collection.without_tokens()).await?;
-        }
-        if collection.settings().context_sentences.is_some() {
-            let without = self.store().without_sentences(collection.name()).await?;
-            let lacks = |uri: &&String| without.contains(&DocumentId::of(uri).to_string());
-            again.extend(prints.keys().filter(lacks).cloned());
-        }
-        Ok(Known::new(prints, again))
-    }
-
     async fn start(self: &Arc<Self>, collection: &str, (kind, reader): (&str, Reader), work: Work) -> Result<String> {
         let place = self
             .queue()
@@ -111,7 +95,7 @@ impl Engine {
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
-            chunking: self.chunking_of(&collection),
+            chunking: self.chunking_of(&collection.settings()),
             situator: None,
             outline: None,
             wished: self.wishes.begin(&job, collection.closing().clone()),
@@ -181,7 +165,7 @@ impl IngestRun {
         if let Work::Lines(lines) = work {
             return self.lines(lines).await;
         }
-        self.learn().await?;
+        let missing = self.learn().await?;
         self.quarantine = Quarantine::read(&self.engine.quarantine_file(self.collection.name()));
         match work {
             Work::Lines(_) => {}
@@ -193,34 +177,13 @@ impl IngestRun {
                 self.flush().await?;
             }
             Work::Source(indexing) => {
+                if let Some(record) = &mut self.record.context_sentences {
+                    record.missing = missing;
+                }
                 self.source(indexing).await?;
-                self.forget_strays().await?;
             }
         }
         Ok(())
-    }
-
-    /// What there is in the collection, and what is set for it: only in its turn, since the jobs before may change both.
-    async fn learn(&mut self) -> Result<()> {
-        self.collection.send_again().await;
-        self.known = self.engine.known(&self.collection).await?;
-        self.chunking = self.engine.chunking_of(&self.collection);
-        self.situator = self.engine.situator(&self.collection);
-        self.record.context_sentences = self.situator.is_some().then(SentenceRecord::default);
-        if self.situator.is_none() {
-            self.engine
-                .store()
-                .retain_sentences(self.collection.name(), |_| false)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Forgets sentences of documents that never came to be.
-    async fn forget_strays(&self) -> Result<()> {
-        let collection = &self.collection;
-        let holds = |document| collection.holds(document);
-        self.engine.store().retain_sentences(collection.name(), holds).await
     }
 
     /// Takes what was replaced off the disk, and lets the vector engine build its indexes where there is much to
@@ -232,6 +195,9 @@ impl IngestRun {
         let replaced = self.record.changed + self.record.moved + self.record.deleted > 0;
         if replaced {
             self.engine.forget_answers();
+        }
+        if let Err(error) = self.engine.store().tidy_sentences().await {
+            tracing::warn!(collection = self.collection.name(), %error, "replaced context sentences stay on the disk for now");
         }
         if replaced && let Err(error) = self.collection.compact().await {
             tracing::warn!(collection = self.collection.name(), %error, "replaced texts stay on the disk for now");
@@ -290,6 +256,12 @@ impl IngestRun {
         // What a job that ended early had embedded is published, and nobody has to wait for that.
         if let Err(error) = self.publish_rest().await {
             tracing::warn!(job = self.record.id, %error, "what a job had embedded when it ended is lost");
+        }
+        if self.record.state != JobState::Done
+            && self.wished.keeps_collection().is_ok()
+            && let Err(error) = self.forget_strays().await
+        {
+            tracing::warn!(job = self.record.id, %error, "context sentences of no document stay for now");
         }
     }
 }

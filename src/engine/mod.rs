@@ -151,6 +151,8 @@ pub struct Engine {
     publishing: tokio::sync::Mutex<()>,
     removals: removals::Removals,
     wishes: wishes::Wishes,
+    /// Those that write sentences of chunks.
+    writers: Arc<situate::Writers>,
     /// How jobs ended whose end could not be written down.
     unwritten: RwLock<BTreeMap<String, JobRecord>>,
     /// What may wait to be indexed, in KiB.
@@ -178,6 +180,7 @@ impl Engine {
             publishing: tokio::sync::Mutex::default(),
             removals: removals::Removals::default(),
             wishes: wishes::Wishes::default(),
+            writers: Arc::default(),
             unwritten: RwLock::default(),
             queue: Arc::new(tokio::sync::Semaphore::new(kib(parts.in_flight_bytes) as usize)),
             opening: tokio::sync::Mutex::default(),
@@ -274,7 +277,7 @@ impl Engine {
             buckets: self.parts.buckets.clone(),
             chunking: self
                 .collection(collection)
-                .map_or(self.chunking(), |open| self.chunking_of(&open)),
+                .map_or(self.chunking(), |open| self.chunking_of(&open.settings())),
         }
     }
 

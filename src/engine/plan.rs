@@ -67,7 +67,10 @@ impl Engine {
     pub async fn plan(self: &Arc<Self>, collection: &str, origin: Origin) -> Result<Plan> {
         collection_name(collection)?;
         let known = match self.collection(collection) {
-            Ok(open) => self.known(&open).await?,
+            Ok(open) => {
+                let situator = self.situator(open.name(), &open.settings());
+                self.known(&open, situator.as_deref()).await?.0
+            }
             // It is made when something is indexed into it.
             Err(_) => Known::default(),
         };
@@ -187,7 +190,7 @@ impl Survey {
                 self.plan.added.push(item.uri);
                 self.fresh.push(entry);
             }
-            Change::Changed => {
+            Change::Changed | Change::Lacking => {
                 self.plan.changed.push(item.uri);
                 self.fresh.push(entry);
             }

@@ -1,43 +1,43 @@
 //! Context sentences: a model writes of each chunk where in its document it stands and what it is about. The sentence is
-//! embedded with the chunk; it is no text of the document, so nobody is shown it and nothing cites it.
+//! embedded with the chunk; it is no text of the document, so nobody is shown it and nothing cites it. It is kept when its
+//! document is published.
+
+mod writers;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use indexer::chunk::{self, Chunking};
 use indexer::fingerprint;
-use moka::future::Cache;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::engine::parsers::Parsed;
 use crate::engine::prompt::{self, Surroundings};
 use crate::engine::{Engine, expand};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UpstreamKind};
 use crate::gateway::routes::RouteKind;
 use crate::gateway::{ChatModel, selector};
-use crate::index::Collection;
+use crate::index::Settings;
+use crate::index::work::blocking;
 use crate::store::{SentenceRecord, Store};
 use crate::types::{Chunk, Context, Document, Message, Prompt};
+pub(super) use writers::Writers;
 
 /// What the model is given of the document beside the passage, in bytes.
 const OUTLINE_BYTES: usize = 1_000;
 const BEFORE_BYTES: usize = 1_500;
 const AFTER_BYTES: usize = 500;
-/// The longest sentence, in bytes.
-const SENTENCE_BYTES: usize = 400;
+/// The longest sentence, in bytes: it takes the room of as many of its chunk, of which an embedder reads so much and no more.
+const SENTENCE_BYTES: usize = 200;
 /// Room for what the model writes.
 const MAX_TOKENS: usize = 128;
 /// How long it may take for one, where the route does not say less; a model on this machine reads slowly.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Sentences that are asked for at once, in a run.
 const AT_ONCE: usize = 4;
-/// After so many failures in a row nothing more is asked in this run.
-const MOST_FAILURES: usize = 8;
-/// Sentences of a run that are at hand for other documents which say the same.
-const AT_HAND: u64 = 10_000;
 
 /// Who writes the sentences of one run.
 pub(super) struct Situator {
@@ -49,22 +49,24 @@ pub(super) struct Situator {
     places: Semaphore,
     /// Chunks that may still be asked for.
     left: AtomicU64,
-    failures: AtomicUsize,
-    /// By key: equal chunks that are on their way at the same time are asked for once.
-    written: Cache<String, String>,
+    writers: Arc<Writers>,
 }
 
 /// A parsed document, the sentence of each of its chunks, and what became of them.
 pub(super) struct Situated {
     pub parsed: Parsed,
     pub sentences: Vec<Option<String>>,
+    /// Of all that the model is given of each chunk.
+    pub keys: Vec<String>,
     pub record: SentenceRecord,
+    /// Whether the sentences are those that the document has already.
+    pub is_same: bool,
 }
 
 impl Engine {
     /// How documents of that collection are cut, and what of a chunk is embedded.
-    pub(super) fn chunking_of(&self, collection: &Collection) -> Chunking {
-        let set = collection.settings().context_sentences;
+    pub(super) fn chunking_of(&self, settings: &Settings) -> Chunking {
+        let set = settings.context_sentences.as_ref();
         Chunking {
             sentences: set.map_or(0, |set| way(&set.route)),
             ..self.chunking()
@@ -72,17 +74,16 @@ impl Engine {
     }
 
     /// Who writes the sentences of a run in `collection`; none where none are wished.
-    pub(super) fn situator(&self, collection: &Collection) -> Option<Arc<Situator>> {
-        let set = collection.settings().context_sentences?;
+    pub(super) fn situator(&self, collection: &str, settings: &Settings) -> Option<Arc<Situator>> {
+        let set = settings.context_sentences.clone()?;
         Some(Arc::new(Situator {
             store: self.store().clone(),
-            collection: collection.name().to_owned(),
+            collection: collection.to_owned(),
             model: self.writer_of_sentences(&set.route).cloned(),
             route: set.route,
             places: Semaphore::new(AT_ONCE),
             left: AtomicU64::new(set.chunks),
-            failures: AtomicUsize::new(0),
-            written: Cache::new(AT_HAND),
+            writers: Arc::clone(&self.writers),
         }))
     }
 
@@ -110,13 +111,33 @@ fn way(route: &str) -> u64 {
 
 /// Gives the chunks of a parsed document their sentences.
 pub(super) async fn situate(situator: Option<Arc<Situator>>, parsed: Parsed, chunking: Chunking) -> Result<Situated> {
+    let (Some(situator), Ok(_)) = (situator, &parsed) else {
+        return Ok(Situated {
+            parsed,
+            sentences: Vec::new(),
+            keys: Vec::new(),
+            record: SentenceRecord::default(),
+            is_same: true,
+        });
+    };
+    let own = Arc::clone(&situator);
+    let (parsed, keys) = blocking(move || {
+        let keys = parsed.as_ref().map(|(document, chunks)| own.keys(document, chunks));
+        let keys = keys.unwrap_or_else(|_| Ok(Vec::new()))?;
+        Ok((parsed, keys))
+    })
+    .await?;
     let mut situated = Situated {
         parsed,
         sentences: Vec::new(),
+        keys,
         record: SentenceRecord::default(),
+        is_same: true,
     };
-    if let (Some(situator), Ok((document, chunks))) = (situator, &mut situated.parsed) {
-        let (sentences, record) = situator.write(document, chunks).await?;
+    if let Ok((document, chunks)) = &mut situated.parsed {
+        let (sentences, record) = situator.write((document, chunks), &situated.keys).await?;
+        let before = situator.store.sentences(&situator.collection, document.id).await?;
+        situated.is_same = before == sentences;
         *chunks = chunk::renamed(document, std::mem::take(chunks), chunking, &sentences);
         (situated.sentences, situated.record) = (sentences, record);
     }
@@ -124,34 +145,36 @@ pub(super) async fn situate(situator: Option<Arc<Situator>>, parsed: Parsed, chu
 }
 
 impl Situator {
-    /// A sentence for each chunk; what fails but the store costs only the sentence.
-    async fn write(&self, document: &Document, chunks: &[Chunk]) -> Result<(Vec<Option<String>>, SentenceRecord)> {
-        let mut asked = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            asked.push(self.asked(document, chunk)?);
+    /// Why the model cannot be asked now.
+    pub fn fault(&self) -> Option<Error> {
+        self.writer().err()
+    }
+
+    fn writer(&self) -> Result<&Arc<dyn ChatModel>> {
+        let model = self.model.as_ref().map_err(Clone::clone)?;
+        self.writers.check(&self.route, Instant::now())?;
+        if self.left.load(Ordering::Relaxed) == 0 {
+            return Err(spent());
         }
-        let keys: Vec<String> = asked.iter().map(|(key, _)| key.clone()).collect();
-        let kept = self.store.sentences_by_key(&self.collection, &keys).await?;
-        let sentence = |key: String| {
-            let sentence = kept.get(&key).cloned();
-            (key, sentence)
-        };
-        let rows: Vec<_> = keys.into_iter().map(sentence).collect();
-        self.store.begin_sentences(&self.collection, document.id, &rows).await?;
-        let each = asked.into_iter().zip(rows).map(async |((key, messages), (_, kept))| {
-            if let Some(kept) = kept {
-                return Ok((Ok(kept), true));
+        Ok(model)
+    }
+
+    /// A sentence for each chunk; what fails but the store costs only the sentence.
+    async fn write(
+        &self,
+        (document, chunks): (&Document, &[Chunk]),
+        keys: &[String],
+    ) -> Result<(Vec<Option<String>>, SentenceRecord)> {
+        let kept = self.store.sentences_by_key(&self.collection, keys).await?;
+        let (kept, written) = (&kept, &self.writers.written);
+        let each = (0..chunks.len()).map(async |at| {
+            let (chunk, key) = (&chunks[at], &keys[at]);
+            if let Some(kept) = kept.get(key).cloned().or(written.get(key).await) {
+                return (Ok(kept), true);
             }
-            let written = self.written.try_get_with(key.clone(), self.ask(messages)).await;
-            if let Ok(sentence) = &written {
-                let kept = self
-                    .store
-                    .keep_sentence(&self.collection, document.id, (&key, sentence));
-                kept.await?;
-            }
-            Ok::<_, Error>((written, false))
+            (written.try_get_with_by_ref(key, self.ask(document, chunk)).await, false)
         });
-        let each: Vec<_> = stream::iter(each).buffered(AT_ONCE).try_collect().await?;
+        let each: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
         let (mut sentences, mut record) = (Vec::with_capacity(each.len()), SentenceRecord::default());
         for (outcome, is_kept) in each {
             match &outcome {
@@ -167,45 +190,40 @@ impl Situator {
         Ok((sentences, record))
     }
 
-    /// What the model is told of a chunk, and the key of all that.
-    fn asked(&self, document: &Document, chunk: &Chunk) -> Result<(String, Vec<Message>)> {
-        let messages = prompt::situation(&surroundings(document, chunk))?;
-        let told = messages.iter().map(|message| message.text.as_str());
-        let all: Vec<&str> = std::iter::once(self.route.as_str()).chain(told).collect();
-        let key = fingerprint::text(&all.join("\n"));
-        Ok((Uuid::from_bytes(key).simple().to_string(), messages))
+    /// The key of all that the model is told of each chunk; computes. What it is told is not held: it is several times the
+    /// document.
+    fn keys(&self, document: &Document, chunks: &[Chunk]) -> Result<Vec<String>> {
+        let mut keys = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            let messages = prompt::situation(&surroundings(document, chunk))?;
+            let told = messages.iter().map(|message| message.text.as_str());
+            let all: Vec<&str> = std::iter::once(self.route.as_str()).chain(told).collect();
+            let key = fingerprint::text(&all.join("\n"));
+            keys.push(Uuid::from_bytes(key).simple().to_string());
+        }
+        Ok(keys)
     }
 
-    async fn ask(&self, messages: Vec<Message>) -> Result<String> {
+    async fn ask(&self, document: &Document, chunk: &Chunk) -> Result<String> {
         let _place = self.places.acquire().await;
-        let model = self.model.clone()?;
-        if self.failures.load(Ordering::Relaxed) >= MOST_FAILURES {
-            let detail = format!("the model failed {MOST_FAILURES} times in a row and was not asked again");
-            return Err(Error::Unavailable(detail));
-        }
+        let model = self.writer()?;
         let one_less = |left: u64| left.checked_sub(1);
-        if self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
-            .is_err()
-        {
-            let detail = "as many were asked for as `context_sentences.chunks` lets a run; the next one goes on";
-            return Err(Error::Unavailable(detail.to_owned()));
-        }
-        let written = tokio::time::timeout(PATIENCE, written(&model, messages)).await;
-        let late = || {
-            Err(Error::Unavailable(format!(
-                "no sentence within {} s",
-                PATIENCE.as_secs()
-            )))
-        };
-        let written = written.unwrap_or_else(|_| late());
-        match &written {
-            Ok(_) => self.failures.store(0, Ordering::Relaxed),
-            Err(_) => drop(self.failures.fetch_add(1, Ordering::Relaxed)),
-        }
+        let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        taken.map_err(|_| spent())?;
+        let messages = prompt::situation(&surroundings(document, chunk))?;
+        let written = tokio::time::timeout(PATIENCE, written(model, messages)).await;
+        let written = written.unwrap_or_else(|_| {
+            let detail = format!("no sentence within {} s", PATIENCE.as_secs());
+            Err(Error::upstream(UpstreamKind::TimedOut, None, detail))
+        });
+        self.writers.note(&self.route, &written, Instant::now());
         written
     }
+}
+
+fn spent() -> Error {
+    let detail = "as many were asked for as `context_sentences.chunks` lets a run; the next one goes on";
+    Error::Unavailable(detail.to_owned())
 }
 
 async fn written(model: &Arc<dyn ChatModel>, messages: Vec<Message>) -> Result<String> {
@@ -268,7 +286,7 @@ mod tests {
         check("„Über Urlaub.“", "Über Urlaub.");
         check("...\n-", "");
         check("", "");
-        assert_eq!(sentence(&"ö".repeat(300)).len(), SENTENCE_BYTES);
+        assert_eq!(sentence(&"ö".repeat(300)).len(), 200);
     }
 
     #[test]

@@ -134,6 +134,9 @@ impl Engine {
         if let Some(route) = change["context_sentences"]["route"].as_str() {
             self.writer_of_sentences(route)?;
         }
+        if change.get("context_sentences").is_some() {
+            self.writers.forget();
+        }
         blocking(move || collection.change_settings(change)).await
     }
 

@@ -312,6 +312,9 @@ const FROM_SERVER: &[&str] = &[
     "Unauthenticated",
 ];
 
+/// The collection was there when it was looked at.
+const EMPTIED: &str = "; if it was emptied or restored, start Portolan again: the next `portolan index` fills it";
+
 fn failed(cause: &QdrantError) -> Error {
     let mut detail = "it cannot be reached or did not answer; check its URL and that it runs".to_owned();
     if let QdrantError::ResponseError { status } = cause {
@@ -319,6 +322,9 @@ fn failed(cause: &QdrantError) -> Error {
         if FROM_SERVER.contains(&code.as_str()) {
             let words: String = status.message().chars().take(300).collect();
             detail = format!("{code}: {words}");
+            if code == "NotFound" {
+                detail.push_str(EMPTIED);
+            }
         }
     }
     Error::storage("the Qdrant server failed", detail)

@@ -81,14 +81,10 @@ impl Collection {
     async fn send_page(self: &Arc<Self>, lost: Vec<DocumentId>) -> Result<Vec<DocumentId>> {
         // What is being replaced must not come back.
         let _turn = self.writer.turn().await;
-        let collection = Arc::clone(self);
-        let kept = blocking(move || {
-            let kept = lost.into_iter().map(|id| Ok((id, collection.points(id)?)));
-            kept.collect::<Result<Vec<_>>>()
-        });
         let mut sent = Vec::new();
-        for (id, points) in kept.await? {
-            if let Some(points) = points {
+        for id in lost {
+            let collection = Arc::clone(self);
+            if let Some(points) = blocking(move || collection.points(id)).await? {
                 self.vectors.upsert(points).await?;
                 sent.push(id);
             }

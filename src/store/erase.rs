@@ -15,8 +15,8 @@ const REMOVED: &str = "[removed]";
 const WHAT: &str = "cannot erase the document from the conversations";
 
 impl Store {
-    /// Takes all of the `document` of `collection` out of the stored answers, their traces and what was written of it, and returns how many messages
-    /// changed. The same URI in another collection is another document and stays.
+    /// Takes all of the `document` of `collection` out of the stored answers, their traces and what was written of it, and
+    /// returns how many messages changed. The same URI in another collection is another document and stays.
     ///
     /// Its passages leave the sources; its citations lose quote and source range and become `removed`; the words
     /// that they supported become `[removed]`. Ranges of the other citations still cover what they covered.
@@ -76,15 +76,20 @@ impl Store {
                 .map_err(failed(WHAT))?;
         }
         transaction.commit().await.map_err(failed(WHAT))?;
-        // The write-ahead log still holds the old pages. A reader may be in the way; the next erasure tries again.
+        self.empty_log(WHAT).await?;
+        Ok(numbers.len() as u64)
+    }
+
+    /// The write-ahead log still holds the old pages. False where a reader is in the way; the next erasure tries again.
+    pub(super) async fn empty_log(&self, what: &'static str) -> Result<bool> {
         let busy: i64 = sqlx::query_scalar("pragma wal_checkpoint(truncate)")
             .fetch_one(&self.pool)
             .await
-            .map_err(failed(WHAT))?;
+            .map_err(failed(what))?;
         if busy != 0 {
             tracing::warn!("a reader kept the write-ahead log from being emptied after an erasure");
         }
-        Ok(numbers.len() as u64)
+        Ok(busy == 0)
     }
 }
 

@@ -15,6 +15,7 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::SqlitePool;
@@ -40,6 +41,8 @@ const CONNECTIONS: u32 = 4;
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// Whether sentences were erased whose words the write-ahead log may still hold.
+    erased: Arc<AtomicBool>,
     /// Held until the last clone is gone, also by a killed process: the system lets go of it.
     _owner: Arc<File>,
 }
@@ -84,6 +87,7 @@ impl Store {
             .map_err(|cause| migration_failure(file, cause))?;
         let store = Self {
             pool,
+            erased: Arc::default(),
             _owner: Arc::new(owner),
         };
         store.fail_orphaned_jobs().await?;

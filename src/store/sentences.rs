@@ -1,6 +1,7 @@
 //! Sentences that a model wrote of chunks, so that it is not asked twice. They go with their documents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use sqlx::{Sqlite, Transaction};
@@ -30,40 +31,26 @@ impl Store {
         Ok(rows.into_iter().collect())
     }
 
-    /// Keeps `chunks` as those that the document has, in their order; what it had before goes.
-    pub async fn begin_sentences(&self, collection: &str, document: DocumentId, chunks: &[Asked]) -> Result<()> {
-        let mut transaction = self.begin(KEEP).await?;
-        erase(&mut transaction, collection, &document.to_string())
-            .await
-            .map_err(failed(KEEP))?;
-        sqlx::query(
-            "insert into context_sentences (collection, document, ordinal, key, sentence) \
-             select ?1, ?2, key, json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?3)",
-        )
-        .bind(collection)
-        .bind(document.to_string())
-        .bind(json!(chunks).to_string())
-        .execute(&mut *transaction)
-        .await
-        .map_err(failed(KEEP))?;
-        transaction.commit().await.map_err(failed(KEEP))
-    }
-
-    /// Keeps a sentence of the document's chunks with that key, unless they are gone.
-    pub async fn keep_sentence(
-        &self,
-        collection: &str,
-        document: DocumentId,
-        (key, sentence): (&str, &str),
-    ) -> Result<()> {
-        sqlx::query("update context_sentences set sentence = ? where collection = ? and document = ? and key = ?")
-            .bind(sentence)
+    /// Keeps of each document the chunks that it has now, in their order; what it had before goes.
+    pub async fn replace_sentences(&self, collection: &str, documents: &[(DocumentId, Vec<Asked>)]) -> Result<()> {
+        let (mut transaction, mut gone) = (self.begin(KEEP).await?, 0);
+        for (document, chunks) in documents {
+            let document = document.to_string();
+            let own = erase(&mut transaction, collection, &document).await;
+            gone += own.map_err(failed(KEEP))?;
+            sqlx::query(
+                "insert into context_sentences (collection, document, ordinal, key, sentence) \
+                 select ?1, ?2, key, json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?3)",
+            )
             .bind(collection)
-            .bind(document.to_string())
-            .bind(key)
-            .execute(&self.pool)
+            .bind(document)
+            .bind(json!(chunks).to_string())
+            .execute(&mut *transaction)
             .await
             .map_err(failed(KEEP))?;
+        }
+        transaction.commit().await.map_err(failed(KEEP))?;
+        self.erased.fetch_or(gone > 0, Ordering::Relaxed);
         Ok(())
     }
 
@@ -79,16 +66,17 @@ impl Store {
         .map_err(failed(READ))
     }
 
-    /// The documents of which a chunk has no sentence although one was to be written.
-    pub async fn without_sentences(&self, collection: &str) -> Result<BTreeSet<String>> {
-        let documents: Vec<String> = sqlx::query_scalar(
-            "select distinct document from context_sentences where collection = ? and sentence is null",
+    /// The documents of which chunks have no sentence although one was to be written, and of how many.
+    pub async fn without_sentences(&self, collection: &str) -> Result<BTreeMap<String, u64>> {
+        let documents: Vec<(String, i64)> = sqlx::query_as(
+            "select document, count(*) from context_sentences where collection = ? and sentence is null group by document",
         )
         .bind(collection)
         .fetch_all(&self.pool)
         .await
         .map_err(failed(READ))?;
-        Ok(documents.into_iter().collect())
+        let counted = documents.into_iter().map(|(document, count)| (document, count as u64));
+        Ok(counted.collect())
     }
 
     /// Forgets the sentences of all documents of the collection but those that `holds`.
@@ -107,24 +95,35 @@ impl Store {
         let what = "cannot forget context sentences";
         let mut transaction = self.begin(what).await?;
         for document in strays {
-            erase(&mut transaction, collection, document)
-                .await
-                .map_err(failed(what))?;
+            let gone = erase(&mut transaction, collection, document).await;
+            gone.map_err(failed(what))?;
         }
-        transaction.commit().await.map_err(failed(what))
+        transaction.commit().await.map_err(failed(what))?;
+        self.erased.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes sentences that were replaced or forgotten off the disk, if there are any; whoever erases documents has done so.
+    pub async fn tidy_sentences(&self) -> Result<()> {
+        if self.erased.swap(false, Ordering::Relaxed)
+            && !self.empty_log("cannot take context sentences off the disk").await?
+        {
+            self.erased.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
-/// Erases the sentences of a document, or of all of the collection where `document` is empty.
+/// Erases the sentences of a document, or of all of the collection where `document` is empty; how many chunks they were of.
 pub(super) async fn erase(
     transaction: &mut Transaction<'_, Sqlite>,
     collection: &str,
     document: &str,
-) -> sqlx::Result<()> {
-    sqlx::query("delete from context_sentences where collection = ?1 and (document = ?2 or ?2 = '')")
+) -> sqlx::Result<u64> {
+    let gone = sqlx::query("delete from context_sentences where collection = ?1 and (document = ?2 or ?2 = '')")
         .bind(collection)
         .bind(document)
         .execute(&mut **transaction)
         .await?;
-    Ok(())
+    Ok(gone.rows_affected())
 }

@@ -318,3 +318,26 @@ async fn a_broken_database_is_told_with_its_mend() {
         "{message}"
     );
 }
+
+#[tokio::test]
+async fn sentences_of_no_document_go_from_the_disk_too() {
+    let (folder, store) = open().await;
+    let asked = |words: &str| vec![("key".to_owned(), Some(words.to_owned())), ("other".to_owned(), None)];
+    let (kept, stray) = (DocumentId::of("kept.md"), DocumentId::of("stray.md"));
+    let both = [(kept, asked("A sentence.")), (stray, asked("On the quarterly zephyr."))];
+    store.replace_sentences("default", &both).await.expect("kept");
+    let without = store.without_sentences("default").await.expect("read");
+    assert_eq!(without, [(kept.to_string(), 1), (stray.to_string(), 1)].into());
+    store
+        .retain_sentences("default", |document| document == kept)
+        .await
+        .expect("forgotten");
+    assert_eq!(store.sentences("default", kept).await.expect("read").len(), 2);
+    assert!(store.sentences("default", stray).await.expect("read").is_empty());
+    store.tidy_sentences().await.expect("tidied");
+    let files = std::fs::read_dir(folder.path().join("deep")).expect("a folder");
+    for file in files {
+        let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+        assert!(!String::from_utf8_lossy(&bytes).contains("zephyr"));
+    }
+}

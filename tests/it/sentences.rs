@@ -11,13 +11,13 @@ use crate::removal::Gated;
 /// Words of the sentence that `situating` writes; no document has them.
 const SENTENCE: &str = "quarterly zephyr";
 
-async fn set(app: &TestApp, change: Value) -> (u16, Value) {
+pub async fn set(app: &TestApp, change: Value) -> (u16, Value) {
     let request = app.request("PUT", "/v1/collections/default/settings");
     let response = request.bearer_auth("operator").json(&change).send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-async fn written_by(app: &TestApp, route: &str) {
+pub async fn written_by(app: &TestApp, route: &str) {
     let (status, settings) = set(app, json!({ "context_sentences": { "route": route } })).await;
     assert_eq!(status, 200, "{settings}");
     assert_eq!(
@@ -26,7 +26,7 @@ async fn written_by(app: &TestApp, route: &str) {
     );
 }
 
-async fn leave(app: &TestApp, uri: &str) -> Value {
+pub async fn leave(app: &TestApp, uri: &str) -> Value {
     let text = "# Leave\n\nEvery employee has 28 days of paid leave a year.";
     app.put(json!({ "uri": uri, "text": text })).await
 }
@@ -43,7 +43,7 @@ async fn long(app: &TestApp) -> Value {
     app.put(json!({ "uri": "long.md", "text": text })).await
 }
 
-fn sentences(job: &Value) -> [u64; 3] {
+pub fn sentences(job: &Value) -> [u64; 3] {
     let sentences = &job["context_sentences"];
     ["written", "kept", "missing"].map(|key| sentences[key].as_u64().unwrap_or_else(|| panic!("{job}")))
 }
@@ -132,6 +132,23 @@ async fn a_model_that_fails_costs_the_sentence_alone() {
         // The text is shorter than that of `indexed`, so it is not the same, and no sentence is in it.
         assert!(nearness(&app, "leave.md").await < before + 0.2, "{route}");
     }
+}
+
+#[tokio::test]
+async fn a_model_that_hangs_holds_up_one_job_alone() {
+    let app = TestApp::indexed().await;
+    written_by(&app, "silent").await;
+    assert_eq!(sentences(&leave(&app, "one.md").await), [0, 0, 1]);
+    let asked = app.upstream.requests().len();
+    let job = leave(&app, "two.md").await;
+    assert_eq!(sentences(&job), [0, 0, 1]);
+    let fault = job["context_sentences"]["fault"].as_str().unwrap();
+    assert!(fault.contains("did not answer in time"), "{fault}");
+    assert_eq!(app.upstream.requests().len(), asked);
+    // Who sets it again says that it is mended.
+    written_by(&app, "silent").await;
+    leave(&app, "three.md").await;
+    assert!(app.upstream.requests().len() > asked);
 }
 
 #[tokio::test]
@@ -260,7 +277,7 @@ async fn a_document_that_is_deleted_while_its_job_waits_leaves_no_sentence() {
 }
 
 /// Whether a file of the database has the sentence.
-fn is_on_disk(app: &TestApp) -> bool {
+pub fn is_on_disk(app: &TestApp) -> bool {
     let files = std::fs::read_dir(&app.data).unwrap().map(|file| file.unwrap().path());
     let mut files = files.filter(|file| file.to_string_lossy().contains("portolan.sqlite"));
     files.any(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).contains("zephyr"))

@@ -160,7 +160,7 @@ impl IngestRun {
                 match ticket.change {
                     Change::Added => self.record.added += 1,
                     Change::Moved(_) => self.record.moved += 1,
-                    Change::Changed | Change::Unchanged => self.record.changed += 1,
+                    Change::Changed | Change::Lacking | Change::Unchanged => self.record.changed += 1,
                 }
                 self.record.bytes_done += ticket.bytes;
             }

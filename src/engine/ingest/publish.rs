@@ -125,7 +125,21 @@ impl Publication {
         for at in 0..self.ready.len() {
             self.repatch(at)?;
         }
-        let batch = self.ready.into_iter().map(|one| one.replacement).collect();
+        let mut asked = Vec::with_capacity(self.ready.len());
+        let mut batch = Vec::with_capacity(self.ready.len());
+        for Ready {
+            replacement, ticket, ..
+        } in self.ready
+        {
+            asked.push((
+                replacement.document.id,
+                ticket.keys.into_iter().zip(ticket.sentences).collect(),
+            ));
+            batch.push(replacement);
+        }
+        // They go with their vectors; where this ends in between, the document is published again.
+        let name = self.collection.name();
+        engine.store().replace_sentences(name, &asked).await?;
         self.collection.publish(batch, Vec::new()).await?;
         Ok(refused)
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indexer::sources::{Before, Entry, Part, Reading, Source};
 
-use super::outline::{Indexing, Outline, failed};
+use super::outline::{Ground, Indexing, Outline, failed};
 use super::{IngestRun, Known};
 use crate::error::{Error, Result};
 use crate::index::work::blocking;
@@ -28,7 +28,12 @@ impl Shared {
 
 impl IngestRun {
     pub(super) async fn source(&mut self, indexing: Indexing) -> Result<()> {
-        let (origin, ground) = (indexing.origin, self.engine.ground(self.collection.name()));
+        let ground = Ground {
+            // What the documents are compared by, whatever is set meanwhile.
+            chunking: self.chunking,
+            ..self.engine.ground(self.collection.name())
+        };
+        let origin = indexing.origin;
         let (source, outline) = blocking(move || Outline::open(&origin, ground)).await?;
         let source = Shared(Arc::new(Mutex::new(source)));
         let before = Arc::new(outline.before(&self.known));

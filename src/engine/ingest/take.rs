@@ -1,7 +1,10 @@
 //! The first stage: an item is looked at, and parsed when it is new or changed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use indexer::fingerprint;
-use indexer::types::{Chunk, Document, DocumentId};
+use indexer::types::{Chunk, Document, DocumentId, Item};
 use tokio::time::Instant;
 
 use super::flow::{self, Task};
@@ -26,11 +29,15 @@ pub(super) struct Ticket {
     pub bytes: u64,
     /// Those that a model wrote of its chunks, in their order.
     pub sentences: Vec<Option<String>>,
+    /// Of what the model was given of each.
+    pub keys: Vec<String>,
 }
 
 /// An item that is being parsed.
 pub(super) struct Parsing {
     pub task: Task<Situated>,
+    /// In bytes, as far as that is known.
+    weight: Arc<AtomicUsize>,
     ticket: Ticket,
     print: String,
     /// The fingerprint that stood in its place.
@@ -48,15 +55,19 @@ pub(super) struct Parsed {
 
 impl Parsing {
     pub fn weight(&self) -> usize {
-        self.ticket.bytes as usize + OVERHEAD
+        self.weight.load(Ordering::Relaxed)
     }
 }
 
 impl Parsed {
     pub fn weight(&self) -> usize {
-        // Its text stands in its chunks once more.
-        2 * self.document.text.len() + OVERHEAD
+        weight(&self.document)
     }
+}
+
+fn weight(document: &Document) -> usize {
+    // Its text stands in its chunks once more.
+    2 * document.text.len() + OVERHEAD
 }
 
 impl IngestRun {
@@ -91,12 +102,7 @@ impl IngestRun {
             return self.refuse(error, line, bytes).await;
         }
         self.until(|flow| !flow.is_full(bytes as usize + OVERHEAD)).await?;
-        let (engine, own) = (self.engine.clone(), print.clone());
-        let (chunking, situator) = (self.chunking, self.situator.clone());
-        let task = flow::begin(async move {
-            let parsed = engine.parsers().parse(item, own, chunking).await?;
-            situate(situator, parsed, chunking).await
-        });
+        let (task, weight) = self.parse(item, print.clone());
         let ticket = Ticket {
             uri,
             change,
@@ -104,9 +110,11 @@ impl IngestRun {
             line,
             bytes,
             sentences: Vec::new(),
+            keys: Vec::new(),
         };
         self.flow.parsing.push_back(Parsing {
             task,
+            weight,
             ticket,
             print,
             before,
@@ -115,15 +123,36 @@ impl IngestRun {
         self.tell().await
     }
 
+    /// Begins to parse an item; what it weighs is known better once it is parsed.
+    fn parse(&self, item: Item, print: String) -> (Task<Situated>, Arc<AtomicUsize>) {
+        let weight = Arc::new(AtomicUsize::new(item.bytes.len() + OVERHEAD));
+        let known = Arc::clone(&weight);
+        let (engine, chunking, situator) = (self.engine.clone(), self.chunking, self.situator.clone());
+        let task = flow::begin(async move {
+            let parsed = engine.parsers().parse(item, print, chunking).await?;
+            if let Ok((document, _)) = &parsed {
+                known.store(self::weight(document), Ordering::Relaxed);
+            }
+            situate(situator, parsed, chunking).await
+        });
+        (task, weight)
+    }
+
     /// What came of the first item that was being parsed.
     pub(super) fn parsed(&mut self, situated: Situated) -> Result<()> {
         let Some(one) = self.flow.parsing.pop_front() else {
             return Ok(());
         };
         let mut ticket = one.ticket;
-        ticket.sentences = situated.sentences;
+        (ticket.sentences, ticket.keys) = (situated.sentences, situated.keys);
         if let Some(record) = &mut self.record.context_sentences {
             record.add(situated.record);
+        }
+        if ticket.change == Change::Lacking && situated.is_same && situated.parsed.is_ok() {
+            self.record.unchanged += 1;
+            self.record.bytes_done += ticket.bytes;
+            self.keep_tag(&ticket.uri, one.tag);
+            return Ok(());
         }
         let (kind, mut detail) = match situated.parsed {
             Ok((document, chunks)) => {

@@ -163,6 +163,11 @@ async fn another_server_is_filled_with_what_is_kept_here() {
     drop(collection);
     let collection = open_over(folder.path(), Some(new.with_tokens("docs"))).await.unwrap();
     assert!(near(&collection, 0).await.is_empty());
+    {
+        // A job that is stopped goes no further.
+        let filling = std::pin::pin!(collection.send_again());
+        assert!(futures::poll!(filling).is_pending());
+    }
     collection.send_again().await;
     assert_eq!(near(&collection, 0).await.len(), 2);
     let (there, here) = both(&collection, &all).await;

@@ -112,6 +112,12 @@ async fn an_error_of_the_server_is_told_in_its_words() {
     double.refuse(Some(("/Scroll", Status::internal("no way to http://10.0.0.1"))));
     let error = failure(&*store).await;
     assert!(!error.contains("10.0.0.1"), "{error}");
+    double.refuse(Some(("/Scroll", Status::not_found("no such collection"))));
+    let error = failure(&*store).await;
+    assert!(
+        error.ends_with("start Portolan again: the next `portolan index` fills it"),
+        "{error}"
+    );
     double.refuse(None);
     assert_eq!(store.ids().await.unwrap().len(), 1);
 }
