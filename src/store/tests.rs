@@ -122,10 +122,20 @@ async fn another_owner_sees_and_removes_nothing() {
     assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
     assert!(matches!(store.messages(&id, "berta").await, Err(Error::NotFound(_))));
     assert!(store.conversations("berta", 10).await.expect("list").is_empty());
-    assert!(!store.remove_conversation(&id, "berta").await.expect("no error"));
+    assert!(
+        !store
+            .remove_conversation(&id, ["berta", "bruno"])
+            .await
+            .expect("no error")
+    );
 
     store.check_conversation(&id, "anna").await.expect("hers");
-    assert!(store.remove_conversation(&id, "anna").await.expect("no error"));
+    assert!(
+        store
+            .remove_conversation(&id, ["berta", "anna"])
+            .await
+            .expect("no error")
+    );
     assert!(matches!(store.messages(&id, "anna").await, Err(Error::NotFound(_))));
     assert!(matches!(store.add_question(&id, "?").await, Err(Error::NotFound(_))));
 }
