@@ -185,6 +185,8 @@ impl Engine {
             parts,
         };
         engine.open_all().await?;
+        engine.finish_removals().await?;
+        engine.store().purge_traces(engine.parts.traces.keep_days).await?;
         Ok(Arc::new(engine))
     }
 

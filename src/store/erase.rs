@@ -73,7 +73,12 @@ impl Store {
                 .map_err(failed(WHAT))?;
         }
         transaction.commit().await.map_err(failed(WHAT))?;
-        // The write-ahead log still holds the old pages. A reader may be in the way; the next erasure tries again.
+        self.empty_log(WHAT).await?;
+        Ok(numbers.len() as u64)
+    }
+
+    /// The write-ahead log still holds the old pages. A reader may be in the way; the next erasure tries again.
+    pub(super) async fn empty_log(&self, what: &'static str) -> Result<()> {
         let busy: i64 = sqlx::query_scalar("pragma wal_checkpoint(truncate)")
             .fetch_one(&self.pool)
             .await

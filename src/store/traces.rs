@@ -62,6 +62,8 @@ pub struct TraceList<'a> {
 const COLUMNS: &str = "select traces.run, traces.conversation, traces.message, record, rating, comment, \
                        strftime('%Y-%m-%dT%H:%M:%fZ', kept_at / 1000.0, 'unixepoch') as at \
                        from traces join conversations on conversations.id = traces.conversation \
+const TOO_OLD: &str = "delete from traces where kept_at <= ?";
+
                        left join feedback on feedback.message = traces.message ";
 
 impl Store {
@@ -92,8 +94,8 @@ impl Store {
             .await
             .map_err(failed(KEEP))?;
         }
-        sqlx::query("delete from traces where kept_at <= ?")
-            .bind(too_old(days))
+        sqlx::query(TOO_OLD)
+            .bind(last_kept(days))
             .execute(&mut *transaction)
             .await
             .map_err(failed(KEEP))?;
@@ -103,12 +105,26 @@ impl Store {
     /// The trace of a run of one of `owners`, or of anybody, that is younger than `days`.
     pub async fn trace(&self, run: &str, owners: Option<[&str; 2]>, days: u32) -> Result<Option<TraceRow>> {
         // One transaction: an erasure in between must not be seen by half.
+    /// Lets traces go that are older than `days`; of 0 days, all.
+    pub async fn purge_traces(&self, days: u32) -> Result<()> {
+        let what = "cannot let old traces go";
+        let gone = sqlx::query(TOO_OLD)
+            .bind(last_kept(days))
+            .execute(&self.pool)
+            .await
+            .map_err(failed(what))?;
+        if gone.rows_affected() > 0 {
+            self.empty_log(what).await?;
+        }
+        Ok(())
+    }
+
         let mut transaction = self.pool.begin().await.map_err(failed(READ))?;
         let [first, second] = owners.unwrap_or_default();
         let sql = format!("{COLUMNS} where traces.run = ? and kept_at > ? and (? or owner in (?, ?))");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(run)
-            .bind(too_old(days))
+            .bind(last_kept(days))
             .bind(owners.is_none())
             .bind(first)
             .bind(second)
@@ -138,7 +154,7 @@ impl Store {
              order by kept_at desc, traces.run desc limit ?"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(too_old(days))
+            .bind(last_kept(days))
             .bind(list.owners.is_none())
             .bind(first)
             .bind(second)
@@ -217,7 +233,12 @@ pub(super) async fn erase(
     Ok(())
 }
 
-fn too_old(days: u32) -> i64 {
+/// When the last trace was kept that is kept no longer.
+fn last_kept(days: u32) -> i64 {
+    if days == 0 {
+        // Also those of a clock that was ahead.
+        return i64::MAX;
+    }
     now() - i64::from(days) * DAY_MS
 }
 
