@@ -1,5 +1,7 @@
 //! The store as its callers see it, on files of its own.
 
+mod kept;
+
 use serde_json::json;
 use tempfile::TempDir;
 
