@@ -19,6 +19,7 @@ mod indexing;
 mod input;
 mod isolation;
 mod jobs;
+mod kept;
 mod library;
 mod mcp;
 mod meanwhile;
