@@ -244,10 +244,8 @@ impl IngestRun {
             }
             self.record.add_error(ErrorKind::Job, "", error.to_string());
         }
-        if let Err(error) = self.note().await {
-            tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
-            self.engine.remember(self.record.clone());
-        }
+        self.note_end().await;
+        let errors = self.record.error_count;
         // What a job that ended early had embedded is published, and nobody has to wait for that.
         if let Err(error) = self.publish_rest().await {
             tracing::warn!(job = self.record.id, %error, "what a job had embedded when it ended is lost");
@@ -257,4 +255,14 @@ impl IngestRun {
 
 fn hidden(uri: &str) -> String {
     format!("the document `{uri}` may not be replaced with this key; give yours another name")
+        if self.record.error_count > errors {
+            self.note_end().await;
+        }
+    }
+
+    async fn note_end(&mut self) {
+        if let Err(error) = self.note().await {
+            tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
+            self.engine.remember(self.record.clone());
+        }
 }
