@@ -45,7 +45,8 @@ const SOURCE: u32 = 1_024;
 enum Work {
     Puts(Vec<Put>),
     Lines(mpsc::Receiver<Line>),
-    Source(Indexing),
+    /// With its name.
+    Source(Indexing, String),
 }
 
 impl Work {
@@ -54,7 +55,7 @@ impl Work {
         match self {
             Self::Puts(puts) => puts.iter().map(|put| weight(&put.item)).sum(),
             Self::Lines(_) => 1,
-            Self::Source(_) => SOURCE,
+            Self::Source(..) => SOURCE,
         }
     }
 }
@@ -68,8 +69,8 @@ impl Engine {
     /// Indexes a source; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index(self: &Arc<Self>, collection: &str, indexing: Indexing) -> Result<String> {
         let (origin, ground) = (indexing.origin.clone(), self.ground(collection));
-        blocking(move || ground.open(&origin).map(drop)).await?;
-        let work = Work::Source(indexing);
+        let name = blocking(move || Ok(ground.open(&origin)?.1.key().to_owned())).await?;
+        let work = Work::Source(indexing, name);
         self.start(collection, ("index", Reader::Everything), work).await
     }
 
@@ -95,12 +96,16 @@ impl Engine {
                 retry_after: Duration::from_secs(5),
             })?;
         let collection = self.open_collection(collection).await?;
-        let job = self.store().start_job(kind, collection.name()).await?;
-        let record = JobRecord {
-            id: job.clone(),
+        let mut record = JobRecord {
             collection: collection.name().to_owned(),
+            source: match &work {
+                Work::Source(_, name) => Some(name.clone()),
+                Work::Puts(_) | Work::Lines(_) => None,
+            },
             ..JobRecord::default()
         };
+        let job = self.store().start_job(kind, &record).await?;
+        record.id.clone_from(&job);
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
@@ -120,7 +125,7 @@ impl Engine {
             let turn = match work {
                 // It has its turn for each batch.
                 Work::Lines(_) => Ok(None),
-                Work::Puts(_) | Work::Source(_) => run.turn().await.map(Some),
+                Work::Puts(_) | Work::Source(..) => run.turn().await.map(Some),
             };
             let outcome = match &turn {
                 Ok(_) => run.work(work).await,
@@ -180,7 +185,7 @@ impl IngestRun {
                 self.puts(puts).await?;
                 self.flush().await
             }
-            Work::Source(indexing) => self.source(indexing).await,
+            Work::Source(indexing, _) => self.source(indexing).await,
         }
     }
 
@@ -250,11 +255,6 @@ impl IngestRun {
         if let Err(error) = self.publish_rest().await {
             tracing::warn!(job = self.record.id, %error, "what a job had embedded when it ended is lost");
         }
-    }
-}
-
-fn hidden(uri: &str) -> String {
-    format!("the document `{uri}` may not be replaced with this key; give yours another name")
         if self.record.error_count > errors {
             self.note_end().await;
         }
@@ -265,4 +265,9 @@ fn hidden(uri: &str) -> String {
             tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
             self.engine.remember(self.record.clone());
         }
+    }
+}
+
+fn hidden(uri: &str) -> String {
+    format!("the document `{uri}` may not be replaced with this key; give yours another name")
 }
