@@ -24,7 +24,7 @@ pub use archive::{Manifest, Packed, pack, unpack};
 pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS};
 pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
-pub use traces::{Feedback, TraceList, TraceRecord, TraceRow};
+pub use traces::{Feedback, PASSAGE_WORDS, TraceList, TraceRecord, TraceRow};
 
 use crate::error::{Error, Result, mend_of_the_disk};
 

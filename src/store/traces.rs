@@ -13,6 +13,9 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const KEEP: &str = "cannot keep a trace";
 const READ: &str = "cannot read a trace";
 
+/// The fields of a passage that hold words of its document.
+pub const PASSAGE_WORDS: [&str; 6] = ["text", "title", "uri", "heading_path", "metadata", "highlights"];
+
 /// A trace to be kept.
 #[derive(Clone, Debug)]
 pub struct TraceRecord {
@@ -59,11 +62,11 @@ pub struct TraceList<'a> {
     pub limit: usize,
 }
 
+const TOO_OLD: &str = "delete from traces where kept_at <= ?";
+
 const COLUMNS: &str = "select traces.run, traces.conversation, traces.message, record, rating, comment, \
                        strftime('%Y-%m-%dT%H:%M:%fZ', kept_at / 1000.0, 'unixepoch') as at \
                        from traces join conversations on conversations.id = traces.conversation \
-const TOO_OLD: &str = "delete from traces where kept_at <= ?";
-
                        left join feedback on feedback.message = traces.message ";
 
 impl Store {
@@ -102,9 +105,6 @@ impl Store {
         transaction.commit().await.map_err(failed(KEEP))
     }
 
-    /// The trace of a run of one of `owners`, or of anybody, that is younger than `days`.
-    pub async fn trace(&self, run: &str, owners: Option<[&str; 2]>, days: u32) -> Result<Option<TraceRow>> {
-        // One transaction: an erasure in between must not be seen by half.
     /// Lets traces go that are older than `days`; of 0 days, all.
     pub async fn purge_traces(&self, days: u32) -> Result<()> {
         let what = "cannot let old traces go";
@@ -119,6 +119,9 @@ impl Store {
         Ok(())
     }
 
+    /// The trace of a run of one of `owners`, or of anybody, that is younger than `days`.
+    pub async fn trace(&self, run: &str, owners: Option<[&str; 2]>, days: u32) -> Result<Option<TraceRow>> {
+        // One transaction: an erasure in between must not be seen by half.
         let mut transaction = self.pool.begin().await.map_err(failed(READ))?;
         let [first, second] = owners.unwrap_or_default();
         let sql = format!("{COLUMNS} where traces.run = ? and kept_at > ? and (? or owner in (?, ?))");
@@ -220,10 +223,12 @@ pub(super) async fn erase(
          '$.calls[0].problem.detail', '$.calls[1].problem.detail') where run in {concerned} or exists \
          (select 1 from json_each(record, '$.asked.collections') where value = ?1)"
     );
-    let passages = "update trace_passages set passage = json_set(json_remove(passage, '$.text', '$.title', '$.uri', \
-                    '$.heading_path', '$.metadata', '$.highlights'), '$.removed', json('true')) \
-                    where collection = ?1 and (?2 = '' or document = ?2)";
-    for statement in [record, passages.to_owned()] {
+    let words = PASSAGE_WORDS.map(|field| format!("'$.{field}'")).join(", ");
+    let passages = format!(
+        "update trace_passages set passage = json_set(json_remove(passage, {words}), '$.removed', json('true')) \
+         where collection = ?1 and (?2 = '' or document = ?2)"
+    );
+    for statement in [record, passages] {
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(collection)
             .bind(document)
