@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// Of the words for what failed so many bytes are stored.
+const MOST_STORED: usize = 500;
+
 /// What can go wrong, by what the caller can do about it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
@@ -108,8 +111,9 @@ impl UpstreamKind {
     }
 }
 
-impl std::fmt::Display for UpstreamFailure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl UpstreamFailure {
+    /// What happened, in our words alone.
+    fn what(&self) -> String {
         let what = match self.kind {
             UpstreamKind::Unreachable => "the model gateway cannot be reached",
             UpstreamKind::TimedOut => "the model did not answer in time",
@@ -120,9 +124,15 @@ impl std::fmt::Display for UpstreamFailure {
             UpstreamKind::Cut => "the answer was cut off before its end",
         };
         match self.status {
-            Some(status) => write!(formatter, "{what} (status {status}): {}", self.detail),
-            None => write!(formatter, "{what}: {}", self.detail),
+            Some(status) => format!("{what} (status {status})"),
+            None => what.to_owned(),
         }
+    }
+}
+
+impl std::fmt::Display for UpstreamFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.what(), self.detail)
     }
 }
 
@@ -165,6 +175,15 @@ impl Error {
         }
     }
 
+    /// What is stored of it, at most 500 bytes: what an upstream said stays out, for it may repeat a prompt or a key.
+    pub fn to_store(&self) -> String {
+        let words = match self {
+            Self::Upstream(failure) => failure.what(),
+            own => own.to_string(),
+        };
+        words[..words.floor_char_boundary(MOST_STORED)].to_owned()
+    }
+
     /// A failed call to a model.
     pub fn upstream(kind: UpstreamKind, status: Option<u16>, detail: impl Into<String>) -> Self {
         Self::Upstream(Box::new(UpstreamFailure {
@@ -193,6 +212,21 @@ pub fn mend_of_the_disk(cause: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_stored_of_a_failure_is_short_and_holds_no_words_of_others() {
+        let check = |error: Error, expected: &str| assert_eq!(error.to_store(), expected, "{error}");
+        let told = "You said: the password is swordfish";
+        let rejected = |status| Error::upstream(UpstreamKind::Rejected, status, told);
+        let what = "the model's provider rejected the request";
+        check(rejected(Some(400)), &format!("{what} (status 400)"));
+        check(rejected(None), what);
+        check(
+            Error::Storage("cannot keep the answer".into()),
+            "cannot keep the answer",
+        );
+        check(Error::Storage("é".repeat(400)), &"é".repeat(250));
+    }
 
     #[test]
     fn a_fault_of_the_disk_names_its_mend() {

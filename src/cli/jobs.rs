@@ -58,13 +58,23 @@ pub(super) async fn run(config: &Config, command: Jobs, json: bool) -> Result<Ex
 }
 
 fn listed(jobs: &[Value]) -> String {
-    let heads = ["job", "collection", "state", "documents", "chunks", "errors", "seconds"];
+    let heads = [
+        "job",
+        "collection",
+        "source",
+        "state",
+        "documents",
+        "chunks",
+        "errors",
+        "seconds",
+    ];
     let row = |job: &Value| {
         let word = |key: &str| job[key].as_str().unwrap_or_default().to_owned();
         let number = |key: &str| job[key].as_u64().unwrap_or_default();
         vec![
             word("id"),
             word("collection"),
+            word("source"),
             word("state"),
             number("documents").to_string(),
             number("chunks").to_string(),

@@ -193,7 +193,7 @@ fn shown(trace: &Value) -> String {
     let checks = &trace["checks"];
     lines.push(format!(
         "checked     {} citations, {} marks taken out\n",
-        checks["citations"], checks["invented"]
+        checks["citations"], checks["removed_marks"]
     ));
     let ended = if trace["problem"].is_null() {
         &trace["verdict"]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// How traces are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Traces {
-    /// For so many days; 0 keeps none.
+    /// For so many days; 0 keeps none, and lets those that are there go at the next start.
     pub keep_days: u32,
     /// Whether questions and passages are kept in their words, or ids, ranks and figures alone.
     pub words: bool,

@@ -21,7 +21,7 @@ use crate::types::{
 };
 
 /// Passages that a prompt can hold.
-pub(super) const EVIDENCE: usize = 12;
+pub const EVIDENCE: usize = 12;
 /// Turns of the conversation that are looked at.
 const TURNS: usize = 12;
 
@@ -176,7 +176,7 @@ fn build(
 }
 
 /// Passages that follow one another in a document become one.
-pub(super) async fn joined(engine: &Arc<Engine>, passages: Vec<Passage>) -> Result<Vec<Passage>> {
+pub async fn joined(engine: &Arc<Engine>, passages: Vec<Passage>) -> Result<Vec<Passage>> {
     let engine = engine.clone();
     let text = move |passage: &Passage| {
         let document = engine

@@ -47,7 +47,8 @@ const SOURCE: u32 = 1_024;
 enum Work {
     Puts(Vec<Put>),
     Lines(mpsc::Receiver<Line>),
-    Source(Indexing),
+    /// With its name.
+    Source(Indexing, String),
 }
 
 impl Work {
@@ -56,7 +57,7 @@ impl Work {
         match self {
             Self::Puts(puts) => puts.iter().map(|put| weight(&put.item)).sum(),
             Self::Lines(_) => 1,
-            Self::Source(_) => SOURCE,
+            Self::Source(..) => SOURCE,
         }
     }
 }
@@ -70,8 +71,8 @@ impl Engine {
     /// Indexes a source; documents that are gone from it are removed. Returns the job's id at once.
     pub async fn index(self: &Arc<Self>, collection: &str, indexing: Indexing) -> Result<String> {
         let (origin, ground) = (indexing.origin.clone(), self.ground(collection));
-        blocking(move || ground.open(&origin).map(drop)).await?;
-        let work = Work::Source(indexing);
+        let name = blocking(move || Ok(ground.open(&origin)?.1.key().to_owned())).await?;
+        let work = Work::Source(indexing, name);
         self.start(collection, ("index", Reader::Everything), work).await
     }
 
@@ -86,12 +87,16 @@ impl Engine {
                 retry_after: Duration::from_secs(5),
             })?;
         let collection = self.open_collection(collection).await?;
-        let job = self.store().start_job(kind, collection.name()).await?;
-        let record = JobRecord {
-            id: job.clone(),
+        let mut record = JobRecord {
             collection: collection.name().to_owned(),
+            source: match &work {
+                Work::Source(_, name) => Some(name.clone()),
+                Work::Puts(_) | Work::Lines(_) => None,
+            },
             ..JobRecord::default()
         };
+        let job = self.store().start_job(kind, &record).await?;
+        record.id.clone_from(&job);
         let mut run = IngestRun {
             engine: self.clone(),
             known: Known::default(),
@@ -113,7 +118,7 @@ impl Engine {
             let turn = match work {
                 // It has its turn for each batch.
                 Work::Lines(_) => Ok(None),
-                Work::Puts(_) | Work::Source(_) => run.turn().await.map(Some),
+                Work::Puts(_) | Work::Source(..) => run.turn().await.map(Some),
             };
             let outcome = match &turn {
                 Ok(_) => run.work(work).await,
@@ -176,7 +181,7 @@ impl IngestRun {
                 self.puts(puts).await?;
                 self.flush().await?;
             }
-            Work::Source(indexing) => {
+            Work::Source(indexing, _) => {
                 if let Some(record) = &mut self.record.context_sentences {
                     record.missing = missing;
                 }
@@ -249,19 +254,27 @@ impl IngestRun {
             }
             self.record.add_error(ErrorKind::Job, "", error.to_string());
         }
-        if let Err(error) = self.note().await {
-            tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
-            self.engine.remember(self.record.clone());
-        }
+        self.note_end().await;
+        let errors = self.record.error_count;
         // What a job that ended early had embedded is published, and nobody has to wait for that.
         if let Err(error) = self.publish_rest().await {
             tracing::warn!(job = self.record.id, %error, "what a job had embedded when it ended is lost");
+        }
+        if self.record.error_count > errors {
+            self.note_end().await;
         }
         if self.record.state != JobState::Done
             && self.wished.keeps_collection().is_ok()
             && let Err(error) = self.forget_strays().await
         {
             tracing::warn!(job = self.record.id, %error, "context sentences of no document stay for now");
+        }
+    }
+
+    async fn note_end(&mut self) {
+        if let Err(error) = self.note().await {
+            tracing::error!(job = self.record.id, %error, "the end of a job could not be written down");
+            self.engine.remember(self.record.clone());
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn record(
         citations: tracker.citations().to_vec(),
         sentences: record::sentences(verdict.map_or(&[], |verdict| &verdict.sentences)),
         usage: told.usage.clone(),
-        problem: outcome.as_ref().err().map(ToString::to_string).or(limit),
+        problem: outcome.as_ref().err().map(Error::to_store).or(limit),
     }
 }
 

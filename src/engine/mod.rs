@@ -189,6 +189,8 @@ impl Engine {
             parts,
         };
         engine.open_all().await?;
+        engine.finish_removals().await?;
+        engine.store().purge_traces(engine.parts.traces.keep_days).await?;
         Ok(Arc::new(engine))
     }
 

@@ -1,5 +1,6 @@
 //! Documents that go: one, or all that a filter names.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -56,6 +57,21 @@ impl Engine {
             Ok::<_, Error>(cards)
         });
         removal.await.map_err(|error| Error::Internal(error.to_string()))?
+    }
+
+    /// Erases what is quoted of documents that are gone: the process may have died after they left the index. Of a
+    /// collection that is not open nobody can tell what it holds.
+    pub(super) async fn finish_removals(&self) -> Result<()> {
+        let mut gone: BTreeMap<String, Vec<DocumentId>> = BTreeMap::new();
+        for (name, document) in self.store().quoted().await? {
+            if self.collection(&name).is_ok_and(|open| !open.holds(document)) {
+                gone.entry(name).or_default().push(document);
+            }
+        }
+        for (name, documents) in gone {
+            self.store().erase_documents(&name, &documents).await?;
+        }
+        Ok(())
     }
 
     /// The documents that `filter` names and `reader` may read, by URI.

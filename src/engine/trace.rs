@@ -21,7 +21,7 @@ use crate::engine::citations::Tracker;
 use crate::engine::evidence::Weighed;
 use crate::engine::{prompt, record};
 use crate::error::{Error, Result};
-use crate::store::TraceRecord;
+use crate::store::{PASSAGE_WORDS, TraceRecord};
 use crate::types::{
     Context, Correction, Expand, Expansion, LeftOut, Mode, Passage, Query, Reader, Reason, Step, Usage, Verdict,
 };
@@ -84,7 +84,7 @@ pub(super) fn of(run: &Run, ended: &Ended<'_>, settings: Traces) -> Option<Trace
         },
         "evidence_hash": evidence_hash(context),
         "calls": ended.told.calls.iter().map(|one| call(one, settings.words)).collect::<Value>(),
-        "checks": { "citations": ended.tracker.citations().len(), "invented": ended.tracker.removed().len() },
+        "checks": { "citations": ended.tracker.citations().len(), "removed_marks": ended.tracker.removed().len() },
         "verdict": ended.verdict.map(|verdict| verdict.outcome.as_str()),
         "took_ms": ended.took.as_millis() as u64,
     });
@@ -211,13 +211,10 @@ fn rows(found: &[Passage], context: &Context, words: bool) -> Vec<Value> {
 fn row(passage: &Passage, words: bool) -> Value {
     let mut row = record::passage(passage);
     if !words && let Some(fields) = row.as_object_mut() {
-        fields.retain(|name, _| !WORDS.contains(&name.as_str()));
+        fields.retain(|name, _| !PASSAGE_WORDS.contains(&name.as_str()));
     }
     row
 }
-
-/// The fields of a passage that hold words of its document.
-const WORDS: [&str; 6] = ["text", "title", "uri", "heading_path", "metadata", "highlights"];
 
 /// What tells whether two answers had the same evidence, byte by byte: what the model sees, and where it stands.
 fn evidence_hash(context: &Context) -> String {

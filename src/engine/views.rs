@@ -211,9 +211,9 @@ impl Engine {
         self.store().conversation_of_run(run, [owner, &unfiled(owner)]).await
     }
 
-    /// Removes a conversation; false when there was none.
+    /// Removes a conversation of `owner`, filed or not, with its traces; false when there was none.
     pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
-        let removed = self.store().remove_conversation(id, owner).await?;
+        let removed = self.store().remove_conversation(id, [owner, &unfiled(owner)]).await?;
         self.forget_answers();
         Ok(removed)
     }

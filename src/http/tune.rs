@@ -70,6 +70,11 @@ impl TuneBody {
                         "the question is empty; send at least one word",
                     ));
                 }
+                if quote.as_ref().is_some_and(|quote| quote.trim().is_empty()) {
+                    let pointer = format!("/questions/{at}/quote");
+                    let detail = "the quote is empty; copy the words of the document that answer, or leave it out";
+                    return Err(Error::bad_input(&pointer, detail));
+                }
                 judged.push(Judged {
                     id,
                     text,

@@ -116,6 +116,8 @@ impl VectorStore for EdgeStore {
             }
             let mut points = points.into_iter().map(persisted).peekable();
             while points.peek().is_some() {
+                // Not only at the beginning: a page takes megabytes.
+                room::check(&inner.folder)?;
                 let page = points.by_ref().take(PAGE).map(Into::into).collect();
                 let insert = PointInsertOperations::PointsList(page);
                 update(&inner.shard, PointOperations::UpsertPoints(insert))?;

@@ -199,11 +199,12 @@ impl Store {
         .map_err(failed("cannot read the conversation of a run"))
     }
 
-    /// Removes a conversation of `owner` with everything in it; false when there is none.
-    pub async fn remove_conversation(&self, id: &str, owner: &str) -> Result<bool> {
-        let done = sqlx::query("delete from conversations where id = ? and owner = ?")
+    /// Removes a conversation of one of `owners` with everything in it; false when there is none.
+    pub async fn remove_conversation(&self, id: &str, owners: [&str; 2]) -> Result<bool> {
+        let done = sqlx::query("delete from conversations where id = ? and owner in (?, ?)")
             .bind(id)
-            .bind(owner)
+            .bind(owners[0])
+            .bind(owners[1])
             .execute(&self.pool)
             .await
             .map_err(failed("cannot remove the conversation"))?;

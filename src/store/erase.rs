@@ -41,6 +41,20 @@ impl Store {
         self.erase([found, gone], collection, &[String::new()]).await
     }
 
+    /// The documents whose words stand in stored answers and traces, with their collections.
+    pub async fn quoted(&self) -> Result<Vec<(String, DocumentId)>> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "select json_extract(passage, '$.collection') as collection, document from sources \
+             where collection is not null and document is not null \
+             union select collection, document from trace_passages where json_extract(passage, '$.removed') is null",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed("cannot tell what is quoted"))?;
+        let known = |(collection, document): (String, String)| Some((collection, document.parse().ok()?));
+        Ok(rows.into_iter().filter_map(known).collect())
+    }
+
     /// Erases the sources that the first statement finds and the second one deletes, both with the collection and each
     /// of `documents`.
     async fn erase(&self, [found, gone]: [&'static str; 2], collection: &str, documents: &[String]) -> Result<u64> {

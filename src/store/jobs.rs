@@ -130,6 +130,9 @@ pub struct JobRecord {
     pub id: String,
     /// Where it writes.
     pub collection: String,
+    /// What is indexed, where that is a source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Where it stands.
     pub state: JobState,
     /// Documents seen.
@@ -199,15 +202,17 @@ impl JobRecord {
 }
 
 impl Store {
-    /// Notes that a job of this kind began and returns its id.
-    pub async fn start_job(&self, kind: &str, collection: &str) -> Result<String> {
+    /// Notes that a job of this kind began, with what is known of it; returns its id.
+    pub async fn start_job(&self, kind: &str, job: &JobRecord) -> Result<String> {
         let id = new_id();
+        let record = written(job)?;
         sqlx::query(
-            "insert into jobs (id, kind, collection, state, record, started_at) values (?, ?, ?, 'running', '{}', ?)",
+            "insert into jobs (id, kind, collection, state, record, started_at) values (?, ?, ?, 'running', ?, ?)",
         )
         .bind(&id)
         .bind(kind)
-        .bind(collection)
+        .bind(&job.collection)
+        .bind(record)
         .bind(now())
         .execute(&self.pool)
         .await
@@ -217,7 +222,7 @@ impl Store {
 
     /// Writes how far the job `id` is; `job.id` and `job.collection` stay as they were at its start.
     pub async fn update_job(&self, id: &str, job: &JobRecord) -> Result<()> {
-        let record = serde_json::to_string(job).map_err(|cause| Error::storage("cannot write the job", cause))?;
+        let record = written(job)?;
         let done = sqlx::query("update jobs set state = ?, record = ? where id = ?")
             .bind(job.state.as_str())
             .bind(record)
@@ -271,6 +276,10 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn written(job: &JobRecord) -> Result<String> {
+    serde_json::to_string(job).map_err(|cause| Error::storage("cannot write the job", cause))
 }
 
 fn record(row: &SqliteRow) -> sqlx::Result<JobRecord> {

@@ -26,7 +26,7 @@ pub use archive::{Manifest, Packed, pack, unpack};
 pub use jobs::{ErrorKind, JobError, JobRecord, JobState, MAX_JOB_ERRORS, SentenceRecord};
 pub use replays::Replay;
 pub use rows::{AnswerRecord, ConversationRow, MessageRow, StoredCitation};
-pub use traces::{Feedback, TraceList, TraceRecord, TraceRow};
+pub use traces::{Feedback, PASSAGE_WORDS, TraceList, TraceRecord, TraceRow};
 
 use crate::error::{Error, Result, mend_of_the_disk};
 

@@ -1,5 +1,7 @@
 //! The store as its callers see it, on files of its own.
 
+mod kept;
+
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -64,6 +66,14 @@ fn message(role: Role, text: &str) -> Message {
     }
 }
 
+fn begun(collection: &str) -> JobRecord {
+    JobRecord {
+        collection: collection.into(),
+        source: Some("/srv/docs".into()),
+        ..JobRecord::default()
+    }
+}
+
 async fn begin(store: &Store, title: &str, owner: &str) -> String {
     let id = new_id();
     store.begin_conversation(&id, title, owner).await.expect("new");
@@ -122,10 +132,20 @@ async fn another_owner_sees_and_removes_nothing() {
     assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
     assert!(matches!(store.messages(&id, "berta").await, Err(Error::NotFound(_))));
     assert!(store.conversations("berta", 10).await.expect("list").is_empty());
-    assert!(!store.remove_conversation(&id, "berta").await.expect("no error"));
+    assert!(
+        !store
+            .remove_conversation(&id, ["berta", "bruno"])
+            .await
+            .expect("no error")
+    );
 
     store.check_conversation(&id, "anna").await.expect("hers");
-    assert!(store.remove_conversation(&id, "anna").await.expect("no error"));
+    assert!(
+        store
+            .remove_conversation(&id, ["berta", "anna"])
+            .await
+            .expect("no error")
+    );
     assert!(matches!(store.messages(&id, "anna").await, Err(Error::NotFound(_))));
     assert!(matches!(store.add_question(&id, "?").await, Err(Error::NotFound(_))));
 }
@@ -225,8 +245,8 @@ async fn an_erased_document_leaves_no_words_and_moves_no_other_range() {
 #[tokio::test]
 async fn a_job_comes_back_and_one_of_a_dead_process_has_failed() {
     let (folder, store) = open().await;
-    let running = store.start_job("index", "docs").await.expect("job");
-    let ended = store.start_job("index", "docs").await.expect("job");
+    let running = store.start_job("index", &begun("docs")).await.expect("job");
+    let ended = store.start_job("index", &begun("docs")).await.expect("job");
     let mut record = JobRecord {
         id: ended.clone(),
         collection: "docs".into(),
@@ -244,6 +264,11 @@ async fn a_job_comes_back_and_one_of_a_dead_process_has_failed() {
     assert_eq!(store.job("none").await.expect("no error"), None);
     let before = store.job(&running).await.expect("no error").expect("a job");
     assert_eq!((before.state, before.error_count), (JobState::Running, 0));
+    assert_eq!(
+        before.source.as_deref(),
+        Some("/srv/docs"),
+        "it is told before its turn"
+    );
     store.close().await;
 
     let store = Store::open(&folder.path().join("deep/portolan.db"))
@@ -281,7 +306,7 @@ async fn a_second_owner_of_the_data_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("portolan.sqlite");
     let first = Store::open(&file).await.unwrap();
-    let job = first.start_job("index", "default").await.unwrap();
+    let job = first.start_job("index", &begun("default")).await.unwrap();
     let refused = Store::open(&file).await;
     let Err(Error::Conflict(words)) = refused else {
         panic!("two processes own the data")

@@ -13,6 +13,9 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const KEEP: &str = "cannot keep a trace";
 const READ: &str = "cannot read a trace";
 
+/// The fields of a passage that hold words of its document.
+pub const PASSAGE_WORDS: [&str; 6] = ["text", "title", "uri", "heading_path", "metadata", "highlights"];
+
 /// A trace to be kept.
 #[derive(Clone, Debug)]
 pub struct TraceRecord {
@@ -59,6 +62,8 @@ pub struct TraceList<'a> {
     pub limit: usize,
 }
 
+const TOO_OLD: &str = "delete from traces where kept_at <= ?";
+
 const COLUMNS: &str = "select traces.run, traces.conversation, traces.message, record, rating, comment, \
                        strftime('%Y-%m-%dT%H:%M:%fZ', kept_at / 1000.0, 'unixepoch') as at \
                        from traces join conversations on conversations.id = traces.conversation \
@@ -92,12 +97,26 @@ impl Store {
             .await
             .map_err(failed(KEEP))?;
         }
-        sqlx::query("delete from traces where kept_at <= ?")
-            .bind(too_old(days))
+        sqlx::query(TOO_OLD)
+            .bind(last_kept(days))
             .execute(&mut *transaction)
             .await
             .map_err(failed(KEEP))?;
         transaction.commit().await.map_err(failed(KEEP))
+    }
+
+    /// Lets traces go that are older than `days`; of 0 days, all.
+    pub async fn purge_traces(&self, days: u32) -> Result<()> {
+        let what = "cannot let old traces go";
+        let gone = sqlx::query(TOO_OLD)
+            .bind(last_kept(days))
+            .execute(&self.pool)
+            .await
+            .map_err(failed(what))?;
+        if gone.rows_affected() > 0 {
+            self.empty_log(what).await?;
+        }
+        Ok(())
     }
 
     /// The trace of a run of one of `owners`, or of anybody, that is younger than `days`.
@@ -108,7 +127,7 @@ impl Store {
         let sql = format!("{COLUMNS} where traces.run = ? and kept_at > ? and (? or owner in (?, ?))");
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(run)
-            .bind(too_old(days))
+            .bind(last_kept(days))
             .bind(owners.is_none())
             .bind(first)
             .bind(second)
@@ -138,7 +157,7 @@ impl Store {
              order by kept_at desc, traces.run desc limit ?"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(too_old(days))
+            .bind(last_kept(days))
             .bind(list.owners.is_none())
             .bind(first)
             .bind(second)
@@ -204,10 +223,12 @@ pub(super) async fn erase(
          '$.calls[0].problem.detail', '$.calls[1].problem.detail') where run in {concerned} or exists \
          (select 1 from json_each(record, '$.asked.collections') where value = ?1)"
     );
-    let passages = "update trace_passages set passage = json_set(json_remove(passage, '$.text', '$.title', '$.uri', \
-                    '$.heading_path', '$.metadata', '$.highlights'), '$.removed', json('true')) \
-                    where collection = ?1 and (?2 = '' or document = ?2)";
-    for statement in [record, passages.to_owned()] {
+    let words = PASSAGE_WORDS.map(|field| format!("'$.{field}'")).join(", ");
+    let passages = format!(
+        "update trace_passages set passage = json_set(json_remove(passage, {words}), '$.removed', json('true')) \
+         where collection = ?1 and (?2 = '' or document = ?2)"
+    );
+    for statement in [record, passages] {
         sqlx::query(sqlx::AssertSqlSafe(statement))
             .bind(collection)
             .bind(document)
@@ -217,7 +238,12 @@ pub(super) async fn erase(
     Ok(())
 }
 
-fn too_old(days: u32) -> i64 {
+/// When the last trace was kept that is kept no longer.
+fn last_kept(days: u32) -> i64 {
+    if days == 0 {
+        // Also those of a clock that was ahead.
+        return i64::MAX;
+    }
     now() - i64::from(days) * DAY_MS
 }
 

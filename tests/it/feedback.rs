@@ -81,6 +81,7 @@ async fn an_answer_becomes_a_golden_question_in_one_call() {
     for (body, pointer) in [
         (json!({ "document": "none.md" }), "/document"),
         (json!({ "document": "backup.md", "quote": "at three" }), "/quote"),
+        (json!({ "document": "backup.md", "quote": "" }), "/quote"),
         (json!({ "quote": quote }), "/quote"),
         (json!({ "grade": 1 }), "/grade"),
     ] {

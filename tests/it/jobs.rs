@@ -135,6 +135,16 @@ async fn a_waiting_job_can_be_cancelled() {
     let body = json!({ "uri": "a.md", "text": "A word." });
     let (_, second) = held.app.post("/v1/documents", &body).await;
     let (_, job) = wish(&held.app, second["job"].as_str().unwrap(), "cancel").await;
+    assert_eq!(job.get("source"), None, "it was sent: {job}");
+    let waits = held
+        .app
+        .engine
+        .index("default", all_of(held.path().to_owned()))
+        .await
+        .unwrap();
+    let (_, waiting) = held.app.get(&format!("/v1/jobs/{waits}")).await;
+    assert_eq!(waiting["source"], held.path().to_str().unwrap(), "{waiting}");
+    assert_eq!(wish(&held.app, &waits, "cancel").await.1["state"], "cancelled");
     assert_eq!(job["state"], "cancelled", "{job}");
     assert_eq!(held.now().await["state"], "running", "the other one goes on");
     assert_eq!(held.wish("cancel").await.1["state"], "cancelled");
@@ -166,6 +176,7 @@ async fn the_command_lists_and_ends_jobs() {
         code == Some(0) && text.contains(&held.job) && text.contains("running"),
         "{text} {notes}"
     );
+    assert!(text.contains(held.path().to_str().unwrap()), "{text}");
     let (code, text, _) = run(&held.app.data, &["jobs", "pause", &held.job]).await;
     assert!(code == Some(0) && text.contains("paused"), "{text}");
     let (code, text, _) = run(&held.app.data, &["jobs", "cancel", &held.job, "--json"]).await;

@@ -19,6 +19,7 @@ mod indexing;
 mod input;
 mod isolation;
 mod jobs;
+mod kept;
 mod kept_sentences;
 mod library;
 mod mcp;

@@ -97,7 +97,7 @@ async fn a_trace_tells_each_step_of_an_answer() {
         calls[0]["first_text_ms"].as_u64() <= calls[0]["took_ms"].as_u64(),
         "{trace}"
     );
-    assert_eq!(trace["checks"], json!({ "citations": 1, "invented": 0 }));
+    assert_eq!(trace["checks"], json!({ "citations": 1, "removed_marks": 0 }));
     assert_eq!(
         (&trace["verdict"], &trace["finish_reason"]),
         (&json!("answered"), &json!("stop"))

@@ -106,6 +106,8 @@ async fn wrong_input_is_told() {
     )
     .await;
     check(json!({ "questions": [{ "text": " " }] }), 400, "/questions/0/text").await;
+    let wordless = json!({ "questions": [{ "text": "a", "quote": "" }] });
+    check(wordless, 400, "/questions/0/quote").await;
     check(
         json!({ "questions": [{ "text": "x", "wanted": { "y.md": 1 } }] }),
         400,

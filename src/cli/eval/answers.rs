@@ -11,17 +11,15 @@ use std::sync::Arc;
 
 use super::asked::{Told, ask};
 use super::report::{Report, Row};
+use super::retrieval;
 use super::{Ends, index, index_corpus};
 use crate::app;
 use crate::cli::sets::{self, Asked, answers::AskedQuestion, answers::Documents};
 use crate::cli::{print, progress};
 use crate::config::Config;
-use crate::engine::{Engine, citations};
+use crate::engine::{Engine, answer, citations};
 use crate::error::Result;
-use crate::types::{Citation, DocumentId, Finding, Outcome, Reader};
-
-/// Passages that a search for an answer brings.
-const FOUND: usize = 12;
+use crate::types::{Citation, DocumentId, Finding, Outcome, Passage, Reader};
 
 /// Measure answers of the extractive route, the evidence gate and packing.
 #[derive(Debug, clap::Args)]
@@ -81,6 +79,12 @@ async fn ask_all(engine: &Arc<Engine>, set: &Asked, report: &mut Report, tell: b
     let figures = report.figures.entry("answers".to_owned()).or_default();
     figures.insert("most_words".to_owned(), most);
     Ok(())
+}
+
+/// What is found for an answer, joined as it is there before it is weighed and packed.
+async fn found(engine: &Arc<Engine>, set: &Asked, question: &str) -> Result<Vec<Passage>> {
+    let query = retrieval::query_of(&set.name, question, answer::EVIDENCE)?;
+    answer::joined(engine, engine.search(&query).await?.passages).await
 }
 
 fn judge(engine: &Engine, set: &Asked, question: &AskedQuestion, told: &Told) -> Row {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::read_lines;
 use crate::engine::measure::Judged;
@@ -33,12 +34,24 @@ pub(in crate::cli) struct Question {
     /// The one that does.
     pub document: Option<String>,
     /// Its words.
+    #[serde(default, deserialize_with = "words")]
     pub quote: Option<String>,
     /// The question before it in the same conversation.
     pub follows: Option<String>,
     /// What it tests, such as `identifier`.
     #[serde(default)]
     pub kind: String,
+}
+
+/// Every text holds the empty one, so it would tell nothing.
+fn words<'a, D: Deserializer<'a>>(field: D) -> std::result::Result<Option<String>, D::Error> {
+    let quote = Option::<String>::deserialize(field)?;
+    if quote.as_ref().is_some_and(|quote| quote.trim().is_empty()) {
+        return Err(D::Error::custom(
+            "`quote` is empty; copy the words of the document that answer, or leave it out",
+        ));
+    }
+    Ok(quote)
 }
 
 pub(super) fn read(file: &Path) -> Result<Golden> {
@@ -97,6 +110,8 @@ impl Golden {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -111,6 +126,13 @@ mod tests {
         let judged = read(&file).unwrap().judged();
         assert_eq!(judged[0].wanted.len(), 1);
         assert!(judged[1].text.contains("parental leave") && judged[1].wanted.is_empty());
+        for quote in ["", " "] {
+            let line =
+                json!({ "id": "b", "question": "x", "answerable": true, "document": "leave.md", "quote": quote });
+            std::fs::write(&file, format!("{}\n\n{line}\n", lines[0])).unwrap();
+            let said = read(&file).map(|_| ()).unwrap_err().to_string();
+            assert!(said.contains("line 3: `quote` is empty; copy"), "{said}");
+        }
         std::fs::write(&file, r#"{"id":"a","question":"x","answerable":true}"#).unwrap();
         assert!(read(&file).map(|_| ()).unwrap_err().to_string().contains("`a`"));
     }

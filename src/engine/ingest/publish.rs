@@ -81,7 +81,8 @@ impl IngestRun {
     pub(super) async fn publish_rest(&mut self) -> Result<()> {
         loop {
             if let Some((task, _)) = self.flow.publishing.take() {
-                task.await.unwrap_or_else(|_| Ok(Vec::new()))?;
+                let refused = task.await.unwrap_or_else(|_| Ok(Vec::new()))?;
+                self.published(refused);
             }
             if self.flow.ready.is_empty() {
                 return Ok(());

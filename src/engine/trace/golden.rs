@@ -51,6 +51,10 @@ impl Engine {
         };
         line["document"] = json!(uri);
         if let Some(quote) = &wanted.quote {
+            if quote.trim().is_empty() {
+                let detail = "`quote` is empty; copy the words of the document that answer, or leave it out";
+                return Err(Error::bad_input("/quote", detail));
+            }
             if !document.text.contains(quote.as_str()) {
                 let detail = format!("`{uri}` does not hold these words letter by letter; copy them from its source");
                 return Err(Error::bad_input("/quote", detail));

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{WORDS, not_found};
+use super::not_found;
 use crate::engine::{Engine, unfiled};
 use crate::error::{Error, Result};
-use crate::store::{Feedback, TraceList, TraceRow};
+use crate::store::{Feedback, PASSAGE_WORDS, TraceList, TraceRow};
 use crate::types::Reader;
 
 /// On whose behalf traces are read.
@@ -85,7 +85,7 @@ impl Engine {
             return passage;
         }
         if let Some(fields) = passage.as_object_mut() {
-            fields.retain(|field, _| !WORDS.contains(&field.as_str()));
+            fields.retain(|field, _| !PASSAGE_WORDS.contains(&field.as_str()));
             fields.insert("withheld".into(), json!(true));
         }
         passage

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::sample::{Sample, half};
+use crate::engine::answer::EVIDENCE;
 use crate::engine::evidence;
 use crate::engine::measure::compare;
 use crate::error::Result;
@@ -18,8 +19,6 @@ const FEWEST: usize = 20;
 const MOST_REFUSED: f64 = 0.1;
 /// The salt of the halving.
 const SALT: u64 = 0;
-/// Passages that are weighed for an answer.
-const EVIDENCE: usize = 12;
 
 /// What came of it.
 pub(super) struct Gate {

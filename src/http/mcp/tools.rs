@@ -1,12 +1,15 @@
 //! What the tools of `/mcp` do: the same as `/v1/search`, `/v1/documents/{id}/source` and `/v1/chat`, for the same reader.
 
-use futures::StreamExt;
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
 use rmcp::model::ProgressNotificationParam;
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
-use crate::engine::{self, Ask};
-use crate::error::{Error, Result};
+use crate::engine::{self, Ask, EventStream};
+use crate::error::{Error, Result, UpstreamKind};
 use crate::http::HttpState;
 use crate::http::auth::Caller;
 use crate::http::chat::whole;
@@ -126,11 +129,12 @@ pub async fn ask(
         owner,
         resumable: false,
     };
-    let mut events = whole(state.engine().answer_in(ask, permit).await?);
+    let events = state.engine().answer_in(ask, permit).await?;
+    // Whoever leaves or cancels drops the events, and that stops the model.
+    let mut events = unless_cancelled(events, context.ct.clone());
     let mut collected = Collected::default();
     let mut count = 0_usize;
-    // Whoever leaves or cancels drops the events, and that stops the model.
-    while let Some(event) = context.ct.run_until_cancelled(events.next()).await.flatten() {
+    while let Some(event) = events.next().await {
         collected.add(&event)?;
         if matches!(event, Event::Sources(_)) || (count + 1).is_multiple_of(TOLD_EVERY) {
             tell(context, count).await;
@@ -138,6 +142,14 @@ pub async fn ask(
         count += 1;
     }
     Ok(answer(&collected.finish()))
+}
+
+/// The events up to `Done` or `Failed`: a part of an answer that is cancelled must not pass for the whole.
+fn unless_cancelled(events: EventStream, cancelled: CancellationToken) -> EventStream {
+    let cut = Error::upstream(UpstreamKind::Cut, None, "the call was cancelled; ask again");
+    let end = stream::iter([Event::Failed(Arc::new(cut))]);
+    let events = whole(events).take_until(cancelled.cancelled_owned()).chain(end);
+    whole(events.boxed())
 }
 
 /// Clients give up on a call that is silent for long.
@@ -168,4 +180,31 @@ fn answer(collected: &Value) -> Value {
         "run": collected["run"],
         "conversation": collected["conversation"],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_an_answer_that_came_to_its_end_is_one() {
+        let check = async |events: EventStream, is_cancelled: bool, expected: &str| {
+            let token = CancellationToken::new();
+            if is_cancelled {
+                token.cancel();
+            }
+            let events: Vec<Event> = unless_cancelled(events, token).collect().await;
+            let end = match events.last() {
+                Some(Event::Done(reason)) => reason.clone(),
+                Some(Event::Failed(error)) => error.to_string(),
+                other => format!("{other:?}"),
+            };
+            assert!(end.contains(expected), "{expected}: {end}");
+        };
+        let part = || stream::iter([Event::Text("The backup ".into())]);
+        let done = stream::iter([Event::Done("stop".into())]);
+        check(part().chain(done).boxed(), false, "stop").await;
+        check(part().boxed(), false, "without an end").await;
+        check(part().chain(stream::pending()).boxed(), true, "the call was cancelled").await;
+    }
 }

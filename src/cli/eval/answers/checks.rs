@@ -9,10 +9,11 @@ use serde::Deserialize;
 use super::super::report::{Report, Row};
 use super::super::retrieval;
 use super::corrupt::{Corrupted, KINDS, Kind, Stock, corrupt};
-use super::{FOUND, share};
+use super::share;
 use crate::cli::sets::{self, Asked};
 use crate::cli::{print, progress};
 use crate::engine::Engine;
+use crate::engine::answer::EVIDENCE;
 use crate::engine::checks;
 use crate::engine::citations::Tracker;
 use crate::error::{Error, Result};
@@ -56,8 +57,7 @@ pub(super) async fn measure(
         let Some(question) = set.questions.iter().find(|question| question.id == sound.id) else {
             continue;
         };
-        let query = retrieval::query_of(&set.name, &question.text, FOUND)?;
-        let mut passages = engine.search(&query).await?.passages;
+        let mut passages = super::found(engine, set, &question.text).await?;
         let text = numbered(engine, (set, &sound), &mut passages).await?;
         cases.push(Case {
             id: sound.id.clone(),
@@ -113,7 +113,7 @@ async fn numbered(engine: &Arc<Engine>, (set, sound): (&Asked, &Sound), passages
         let sentence = sound.text[start..mark.start].trim_start_matches('.').trim();
         let document = sound.text[mark.start + 1..mark.end - 1].parse::<usize>().ok();
         let document = document.and_then(|number| sound.documents.get(number.checked_sub(1)?));
-        let query = retrieval::query_of(&set.name, sentence, FOUND)?;
+        let query = retrieval::query_of(&set.name, sentence, EVIDENCE)?;
         let found = engine.search(&query).await?.passages;
         let own = found
             .into_iter()
@@ -122,7 +122,7 @@ async fn numbered(engine: &Arc<Engine>, (set, sound): (&Asked, &Sound), passages
             let detail = format!("`{}`: no search finds `{sentence}` in its document", sound.id);
             return Err(Error::bad_input("/path", detail));
         };
-        let known = passages.iter().position(|passage| passage.chunk.id == own.chunk.id);
+        let known = passages.iter().position(|passage| covers(passage, &own));
         let place = known.unwrap_or(passages.len());
         if known.is_none() {
             passages.push(own);
@@ -133,6 +133,12 @@ async fn numbered(engine: &Arc<Engine>, (set, sound): (&Asked, &Sound), passages
     }
     text.push_str(&sound.text[start..]);
     Ok(text)
+}
+
+/// Whether the passage is the other one, or was joined from it and what stands beside it.
+fn covers(passage: &Passage, other: &Passage) -> bool {
+    let (span, within) = (&passage.chunk.span, &other.chunk.span);
+    passage.document.id == other.document.id && span.start <= within.start && within.end <= span.end
 }
 
 fn mark_from(text: &str, start: usize) -> Option<Range<usize>> {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::super::report::Report;
-use super::super::retrieval;
-use super::{FOUND, share};
+use super::share;
 use crate::cli::progress;
 use crate::cli::sets::Asked;
 use crate::engine::{Engine, evidence};
@@ -27,8 +26,7 @@ pub(super) async fn measure(engine: &Arc<Engine>, set: &Asked, report: &mut Repo
     let bar = progress::bar("evidence", asked.len() as u64);
     let mut supports: Vec<[f32; 2]> = Vec::new();
     for question in asked {
-        let query = retrieval::query_of(&set.name, &question.text, FOUND)?;
-        let found = engine.search(&query).await?.passages;
+        let found = super::found(engine, set, &question.text).await?;
         let is_gold = |passage: &&Passage| Some(passage.document.uri.as_str()) == question.document.as_deref();
         let rest: Vec<Passage> = found.iter().filter(|passage| !is_gold(passage)).cloned().collect();
         let with = evidence::weigh(&question.text, &found, &*idf, below);

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::super::report::{Report, Row};
-use super::super::retrieval;
-use super::{FOUND, holds, share};
+use super::{holds, share};
 use crate::cli::progress;
 use crate::cli::sets::{Asked, answers::AskedQuestion};
 use crate::engine::{Engine, pack};
@@ -28,8 +27,7 @@ pub(super) async fn measure(engine: &Arc<Engine>, set: &Asked, report: &mut Repo
     let count = |text: &str| tokens::count(MODEL, text);
     let bar = progress::bar("packing", asked.len() as u64);
     for question in asked {
-        let query = retrieval::query_of(&set.name, &question.text, FOUND)?;
-        let found = engine.search(&query).await?.passages;
+        let found = super::found(engine, set, &question.text).await?;
         let whole = pack::in_order(found.clone(), WHOLE, &count);
         let half = whole.tokens / 2;
         let packed = pack::fit(&question.text, found.clone(), half, &count);
