@@ -62,7 +62,7 @@ async fn words_of_providers_that_were_stored_before_go() {
         };
         store.add_answer(&id, &record).await.expect("answer");
     }
-    sqlx::query("delete from _sqlx_migrations where version = 10")
+    sqlx::query("delete from _sqlx_migrations where version = 11")
         .execute(&store.pool)
         .await
         .expect("an older schema");
