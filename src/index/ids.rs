@@ -18,7 +18,7 @@ use crate::types::ChunkId;
 pub(super) struct Ids {
     segment: SegmentId,
     /// Nil for what is no chunk: the record of a document.
-    ids: Vec<Uuid>,
+    chunks: Vec<Uuid>,
     places: HashTable<DocId>,
 }
 
@@ -41,30 +41,30 @@ impl Ids {
         let (high, low) = (columns.u64("high")?, columns.u64("low")?);
         let half = |column: &Column<u64>, document| column.first(document).unwrap_or_default();
         let documents = 0..segment.max_doc();
-        let ids: Vec<_> = documents
+        let chunks: Vec<_> = documents
             .map(|document| Uuid::from_u64_pair(half(&high, document), half(&low, document)))
             .collect();
-        let mut places = HashTable::with_capacity(ids.len());
-        for (id, document) in ids.iter().zip(0..).filter(|(id, _)| !id.is_nil()) {
-            places.insert_unique(hash(*id), document, |other: &DocId| hash(ids[*other as usize]));
+        let mut places = HashTable::with_capacity(chunks.len());
+        for (id, document) in chunks.iter().zip(0..).filter(|(id, _)| !id.is_nil()) {
+            places.insert_unique(hash(*id), document, |other: &DocId| hash(chunks[*other as usize]));
         }
         Ok(Self {
             segment: segment.segment_id(),
-            ids,
+            chunks,
             places,
         })
     }
 
     /// The chunk at that place.
     pub fn id(&self, document: DocId) -> Option<ChunkId> {
-        let id = self.ids.get(document as usize)?;
+        let id = self.chunks.get(document as usize)?;
         (!id.is_nil()).then_some(ChunkId(*id))
     }
 
     /// Where the chunk lies; also where it lay before it was replaced or removed.
     pub fn places(&self, chunk: ChunkId) -> impl Iterator<Item = DocId> {
         let places = self.places.iter_hash(hash(chunk.0)).copied();
-        places.filter(move |place| self.ids[*place as usize] == chunk.0)
+        places.filter(move |place| self.chunks[*place as usize] == chunk.0)
     }
 }
 
