@@ -1,7 +1,6 @@
 //! Work that computes, off the threads that serve: a step on a thread of its own, or a whole request on one.
 
 use std::cell::Cell;
-use std::sync::LazyLock;
 
 use futures::future::{AbortHandle, abortable};
 use tokio::runtime::Handle;
@@ -9,13 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 
-/// Requests at once, for each core: some of them wait for an embedder or a server, and every thread keeps memory.
-const EACH: usize = 8;
-static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    // The rest of tokio's 512 threads is for everything else.
-    Semaphore::new((EACH * cores).min(256))
-});
+/// Requests at once; the rest of tokio's 512 threads is for everything else.
+static PLACES: Semaphore = Semaphore::const_new(128);
 
 thread_local! {
     /// Whether this thread computes already.
