@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::{TestApp, eventually, settings};
 use crate::removal::Gated;
-use crate::sentences::{is_on_disk, leave, sentences, set, written_by};
+use crate::sentences::{index, is_on_disk, leave, sentences, set, two_pages, written_by};
 
 /// The id of the first chunk of `uri`, which tells what was embedded of it.
 async fn chunk(app: &TestApp, uri: &str) -> ChunkId {
@@ -47,14 +47,8 @@ async fn a_document_that_gets_no_new_sentence_stays_as_it_is() {
     let app = TestApp::start().await;
     app.put(json!({ "uri": "first.md", "text": "words" })).await;
     written_by(&app, "silent").await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("one.md"), "# One\n\nShips wait here.").unwrap();
-    std::fs::write(folder.path().join("two.md"), "# Two\n\nPilots read charts.").unwrap();
-    let index = async || {
-        let body = json!({ "path": folder.path(), "collection": "default" });
-        let request = app.request("POST", "/v1/index").bearer_auth("operator").json(&body);
-        app.indexing(request).await
-    };
+    let folder = two_pages();
+    let index = async || index(&app, folder.path()).await;
     let told = |job: &Value| ["added", "changed", "unchanged"].map(|key| job[key].as_u64().unwrap());
     let first = index().await;
     assert_eq!((sentences(&first), told(&first)), ([0, 0, 2], [2, 0, 0]));

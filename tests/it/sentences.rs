@@ -1,5 +1,6 @@
 //! Sentences that a model writes of chunks: embedded with them, shown to nobody, asked for once, and never in the way.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -29,6 +30,21 @@ pub async fn written_by(app: &TestApp, route: &str) {
 pub async fn leave(app: &TestApp, uri: &str) -> Value {
     let text = "# Leave\n\nEvery employee has 28 days of paid leave a year.";
     app.put(json!({ "uri": uri, "text": text })).await
+}
+
+/// A folder of two documents, a chunk each.
+pub fn two_pages() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("one.md"), "# One\n\nShips wait here.").unwrap();
+    std::fs::write(folder.path().join("two.md"), "# Two\n\nPilots read charts.").unwrap();
+    folder
+}
+
+/// The job of indexing a folder, when it has ended.
+pub async fn index(app: &TestApp, folder: &Path) -> Value {
+    let body = json!({ "path": folder, "collection": "default" });
+    let request = app.request("POST", "/v1/index").bearer_auth("operator").json(&body);
+    app.indexing(request).await
 }
 
 /// Three chunks.
@@ -156,14 +172,8 @@ async fn what_is_missing_is_asked_for_at_the_next_run() {
     let app = TestApp::start().await;
     app.put(json!({ "uri": "first.md", "text": "words" })).await;
     written_by(&app, "moody").await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("one.md"), "# One\n\nShips wait here.").unwrap();
-    std::fs::write(folder.path().join("two.md"), "# Two\n\nPilots read charts.").unwrap();
-    let index = async || {
-        let body = json!({ "path": folder.path(), "collection": "default" });
-        let request = app.request("POST", "/v1/index").bearer_auth("operator").json(&body);
-        app.indexing(request).await
-    };
+    let folder = two_pages();
+    let index = async || index(&app, folder.path()).await;
     let first = index().await;
     assert_eq!((sentences(&first), &first["added"]), ([0, 0, 2], &json!(2)));
     let one = nearness(&app, "one.md").await;

@@ -11,6 +11,8 @@ use crate::error::{Error, Result, UpstreamKind};
 
 /// After so many failures in a row a model is left alone for a while; after a call that was late, at once.
 const MOST_FAILURES: usize = 8;
+const FAILING: &str = "failed 8 times in a row";
+const LATE: &str = "did not answer in time";
 /// How long.
 const REST: Duration = Duration::from_mins(5);
 
@@ -71,9 +73,9 @@ impl Writers {
         fared.failures += 1;
         let is_late = matches!(error, Error::Upstream(failure) if failure.kind == UpstreamKind::TimedOut);
         if is_late {
-            fared.rests = Some((now + REST, "did not answer in time"));
+            fared.rests = Some((now + REST, LATE));
         } else if fared.failures >= MOST_FAILURES {
-            fared.rests = Some((now + REST, "failed 8 times in a row"));
+            fared.rests = Some((now + REST, FAILING));
         }
     }
 
